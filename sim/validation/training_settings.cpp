@@ -249,16 +249,25 @@ void add_host(const TrainingRow& row, RowSection& section) {
   }
 }
 
-/// Whether PyTorch's scaled_dot_product_attention takes FlashAttention-2 on this GPU, as it did on
-/// Hopper until 2025.
-bool sdpa_is_flash2(const TrainingRow& row, const DeviceRow* device, const LoadOptions& options) {
+/// What PyTorch's scaled_dot_product_attention takes on this GPU: AOTriton on AMD's, else
+/// FlashAttention-2, as on Hopper until 2025; nothing where that is not known.
+std::optional<AttentionKind> sdpa_of(const TrainingRow& row, const DeviceRow* device,
+                                     const LoadOptions& options) {
   constexpr int kLastYear = 2025;
   const std::string text = row.words("attention_kernel");
   const bool is_sdpa = text.find("scaled_dot_product") != std::string::npos ||
                        text.find("sdpa") != std::string::npos;
+  if (!is_sdpa || device == nullptr) {
+    return std::nullopt;
+  }
+  const GpuSpec gpu = load_gpu(std::string(device->gpu), options);
+  if (gpu.name.starts_with("AMD ") && gpu.fused(AttentionKind::Triton) != nullptr) {
+    return AttentionKind::Triton;
+  }
   const int year = year_of(row.cell("date"));
-  return is_sdpa && year != 0 && year <= kLastYear && device != nullptr &&
-         load_gpu(std::string(device->gpu), options).fused(AttentionKind::Flash2) != nullptr;
+  return year != 0 && year <= kLastYear && gpu.fused(AttentionKind::Flash2) != nullptr
+             ? std::optional(AttentionKind::Flash2)
+             : std::nullopt;
 }
 
 /// Whether attention is in fp8, and it is known how fast it is so on this GPU.
@@ -280,8 +289,11 @@ std::string_view attention_of(const TrainingRow& row, const DeviceRow* device,
   }
   const std::string text = row.words("attention_kernel");
   const int year = year_of(row.cell("date"));
-  if (text.find("flashattention-2") != std::string::npos || sdpa_is_flash2(row, device, options)) {
+  if (text.find("flashattention-2") != std::string::npos) {
     return name_of(AttentionKind::Flash2);
+  }
+  if (const std::optional<AttentionKind> sdpa = sdpa_of(row, device, options)) {
+    return name_of(*sdpa);
   }
   const bool is_early = year != 0 && year <= 2023;
   return text.starts_with("flashattention 1") || (is_early && text == "flashattention")

@@ -43,7 +43,7 @@
 //                       (scaled_dot_product_attention) until 2025: flash2 where the GPU has it,
 //                       for PyTorch preferred cuDNN on Hopper only later
 //                       (check_prefer_cudnn_attention of its sdp_utils.cpp; models/attention.py of
-//                       torchtitan); other fused ones: the framework's, or the usual one of the
+//                       torchtitan), and on AMD's GPUs triton, AOTriton, where it is known; other fused ones: the framework's, or the usual one of the
 //                       GPU; nothing: fused from 2023 on, else unfused. In tf32 and fp32 unfused
 //                       whatever is said: fused kernels are of 16 bits
 //                       "fp8 attention" in the notes: cudnn_fp8, where the GPU has it

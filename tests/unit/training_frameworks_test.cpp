@@ -165,7 +165,8 @@ TEST(TrainingFrameworks, MegatronsSendsOverlapFromOctober2023) {
   EXPECT_TRUE(overlaps("nemo", "2023-06"));
 }
 
-// Until 2025 PyTorch took FlashAttention-2 on Hopper; Blackwell has no figures of that.
+// Until 2025 PyTorch took FlashAttention-2 on Hopper; Blackwell has no figures of that. On AMD's
+// GPUs it takes AOTriton, of which the MI355X has no figures.
 TEST(TrainingRow, PyTorchsOwnAttentionIsOfItsYear) {
   const auto attention = [](const char* text, const char* date, const char* gpu) {
     return workload_of({{"attention_kernel", text}, {"date", date}, {"gpu", gpu}})
@@ -176,6 +177,10 @@ TEST(TrainingRow, PyTorchsOwnAttentionIsOfItsYear) {
   EXPECT_EQ(attention("SDPA", "2024", "A100-80GB-SXM"), AttentionKind::Flash2);
   EXPECT_EQ(attention(sdpa, "2026-04", "H100-80GB-SXM"), AttentionKind::Flash);
   EXPECT_EQ(attention(sdpa, "2025-06", "B200"), AttentionKind::Flash);
+  EXPECT_EQ(attention(sdpa, "2025-08", "MI300X"), AttentionKind::Triton);
+  EXPECT_EQ(attention(sdpa, "2026-04", "MI325X"), AttentionKind::Triton);
+  EXPECT_EQ(attention(sdpa, "2025-08", "MI355X"), AttentionKind::Flash2);
+  EXPECT_EQ(attention("TransformerEngine (CK) fused", "2025-06", "MI300X"), AttentionKind::Flash);
   EXPECT_EQ(attention("TE/cuDNN fused", "2025-06", "H100-80GB-SXM"), AttentionKind::Flash);
   EXPECT_EQ(attention("FlashAttention 1.0.8", "2024", "A100-80GB-SXM"), AttentionKind::Flash1);
 }
