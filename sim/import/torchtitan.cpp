@@ -67,7 +67,7 @@ const std::vector<FlagRow>& rows() {
        "parallelism.context_exchange",
        Words,
        "",
-       {{"allgather", "all-gather"}, {"alltoall", "ring"}}},
+       {{"allgather", "gather-ring"}, {"alltoall", "ring"}}},
       {"parallelism.expert_parallel_degree", "parallelism.expert", Count},
       {"parallelism.expert_tensor_parallel_degree", "parallelism.expert_tensor", Fact,
        "with expert_parallel_degree; 1 without it"},
@@ -462,7 +462,7 @@ void finish(Draft& draft) {
     }
   }
   if (draft.count("parallelism.context") > 1 && !draft.has("parallelism.context_exchange")) {
-    draft.set("parallelism.context_exchange", "all-gather",
+    draft.set("parallelism.context_exchange", "gather-ring",
               "torchtitan's default: context_parallel_rotate_method allgather");
   }
   if (draft.count("parallelism.context") > 1) {

@@ -223,21 +223,27 @@ class PassWriter {
   }
 
   /// Copies gradients that are scattered next to where they are from, in the width in which they
-  /// travel.
+  /// travel. Where a unit is one flat array they are joined to it, then made as wide, and divided:
+  /// autograd's gradient of torch.split, and .to(reduce_dtype) and _div_if_needed of PyTorch's
+  /// torch/distributed/fsdp/_runtime_utils.py, whose stream is that of exchanges, but whose kernels
+  /// take the multiprocessors and the memory of compute beside them.
   void copy_gradients(const ShardUnit& unit) {
-    if (!copies()) {
+    const bool flat = w_.training.splits(UnfusedPart::Flat);
+    if (!copies() && !flat) {
       return;
     }
     const double travel = w_.parallelism.sharding.reduce_bytes;
     const bool kept = w_.parallelism.sharding.reduce == Reduce::OncePerStep;
     const double made = kept ? travel : element_bytes(w_.training.precision);
+    const double widened = made == travel ? 0 : made + travel;
+    const double each = flat ? 2 * made + widened + 2 * travel : made + travel;
     double bytes = 0;
     for (const auto& [copies, held] : unit.trained) {
       const std::vector<GradientSum> sums = gradient_sums(w_.parallelism, copies);
       const bool scatters = std::any_of(sums.begin(), sums.end(), [](const GradientSum& sum) {
         return sum.op == CollectiveOp::ReduceScatter;
       });
-      bytes += scatters ? held * (made + travel) : 0;
+      bytes += scatters ? held * each : 0;
     }
     if (bytes > 0) {
       walk_.pass("copy gradients", memory_pass(bytes));

@@ -101,8 +101,10 @@ constexpr std::string_view kNeoxLayers =
     "residual + out by themselves (bias_dropout_fusion is off, bias_gelu_fusion on), and "
     "permute(...).contiguous(); megatron/mpu/cross_entropy.py";
 constexpr std::string_view kFlat =
-    "as pytorch, but for copies of what FSDP gathers and scatters: weights of a unit are views of "
-    "one array (FlatParameter)";
+    "weights of a unit are views of one array (FlatParameter), so that nothing that is gathered is "
+    "copied, but autograd joins the gradients of torch.split, and torch/distributed/fsdp/"
+    "_runtime_utils.py (2.1) makes them as wide as they travel and divides them before they are "
+    "scattered (_post_backward_hook, _div_if_needed)";
 constexpr std::string_view kFlatHooks =
     "measured: a layer under FSDP1 takes the host 2.5 ms more forward and backward, for two "
     "gathers and a reduction (one H200, PyTorch 2.11)";
@@ -227,12 +229,12 @@ const std::vector<FrameworkRow>& framework_rows() {
        .as = "as pytorch",
        .without = {"parallelism.tensor_inputs", "parallelism.overlap.tensor"},
        .values = {{"host.unit", "830 us", kFlatHooks},
-                  {"training.unfused", "[positions, activation, residual]", kFlat}}},
+                  {"training.unfused", "[positions, activation, residual, flat]", kFlat}}},
       {.name = "pytorch-fsdp1-compiled",
        .is = "The same with torch.compile",
        .as = "as pytorch-compiled",
-       .without = {"parallelism.tensor_inputs", "parallelism.overlap.tensor", "training.unfused"},
-       .values = {{"host.unit", "830 us", kFlatHooks}}},
+       .without = {"parallelism.tensor_inputs", "parallelism.overlap.tensor"},
+       .values = {{"host.unit", "830 us", kFlatHooks}, {"training.unfused", "[flat]", kFlat}}},
       {.name = "nanotron",
        .is = "nanotron (Hugging Face)",
        .values =
@@ -264,10 +266,13 @@ const std::vector<FrameworkRow>& framework_rows() {
       {.name = "llm-foundry",
        .is = "MosaicML's llm-foundry with FSDP",
        .as = "as pytorch",
-       .without = {"training.unfused", "parallelism.tensor_inputs", "parallelism.overlap.tensor"},
+       .without = {"parallelism.tensor_inputs", "parallelism.overlap.tensor"},
        .values = {{"training.attention", "triton",
-                   "assumed: its benchmarks say attn_impl flash, and not which one; FlashAttention "
-                   "1 and Triton's are alike"},
+                   "github.com/mosaicml/llm-foundry@5e85bd62d scripts/train/benchmarking/"
+                   "submit_benchmarks.py: attn_impl is triton unless asked, and sweep.sh does not; "
+                   "sweep.py asks for flash (flash-attn 2.4.2) on 128 H100 and more, but for "
+                   "13b and 30b, which nothing here tells apart"},
+                  {"training.unfused", "[flat]", kFlat},
                   {"training.fp8_amax", "all",
                    "TransformerEngine's default: te.fp8_autocast without a group of "
                    "mosaicml/composer composer/core/precision.py"},

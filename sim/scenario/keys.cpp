@@ -146,7 +146,7 @@ std::vector<KeyRow> parallelism_keys() {
             "Ranks that share the positions of a sequence: each holds two pieces, the i-th and the "
             "i-th from the end, so that a causal mask leaves all the same work"),
       choice("parallelism.context_exchange", &ParallelismSpec::context_exchange, "ring",
-             "How keys and values come: they go round beside attention, or are gathered before it"),
+             "Keys and values go round or are gathered; gather-ring: their gradients go round"),
       choice("parallelism.context_heads", &ParallelismSpec::context_repeats,
              {{false, "kv"}, {true, "query"}}, "kv",
              "Of which heads: of keys and values, or repeated for every query's (torchtitan)"),

@@ -84,7 +84,8 @@ std::vector<KeyRow> width_keys() {
           "4); copies: of attention's output and gradients; biases: their gradients; "
           "added_biases: themselves, behind attention and MLP; gathers: "
           "around what tensor ranks gather and scatter along the sequence, logits that they "
-          "gather, and FSDP's units (none of these: no effect)"),
+          "gather, and FSDP's units (none of these: no effect); flat: FSDP's gradients are joined "
+          "to one array, made as wide as they travel, and divided, before they are scattered"),
       count("training.lora.rank", &LoraSpec::rank, 1, 65536, "",
             "Low-rank adapters (LoRA) of this rank are trained, and nothing else"),
       enum_list(

@@ -285,8 +285,8 @@ RowSection parallelism_section(const TrainingRow& row) {
   section.line(fmt::format("  {}: {}", sequence == SequenceWord::Ulysses ? "ulysses" : "context",
                            row.count("cp", 1)));
   if (row.count("cp", 1) > 1 && row.says("framework", "torchtitan")) {
-    section.line("  context_exchange: all-gather");  // its default, context_parallel_rotate_method
-    section.line("  context_heads: query");          // repeat_kv of its models/llama/model.py
+    section.line("  context_exchange: gather-ring");  // of context_parallel_rotate_method allgather
+    section.line("  context_heads: query");           // repeat_kv of its models/llama/model.py
   }
   section.line(fmt::format("  sequence: {}", sequence == SequenceWord::Yes));
   if (const TensorInputs inputs = tensor_inputs(row); inputs != TensorInputs::Again) {

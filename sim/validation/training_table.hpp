@@ -154,7 +154,8 @@
 //   overlap.pipeline    with virtual stages (vpp > 1) from 2023 on, under Megatron-LM from October
 //                       2023, when that became its default (NVIDIA/Megatron-LM@4eeff55d); before,
 //                       and in plain 1F1B, Megatron's stages wait until they have sent
-//   context_exchange    all-gather under torchtitan (context_parallel_rotate_method), whose models
+//   context_exchange    gather-ring under torchtitan (PyTorch's context_parallel; allgather is the
+//                       default of its context_parallel_rotate_method), whose models
 //                       repeat keys and values for each query head first (context_heads query);
 //                       else the framework's
 //   scatter_gather      without sequence parallelism: Megatron's runs of 2020 to 2022, where it is

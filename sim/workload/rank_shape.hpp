@@ -19,6 +19,9 @@ struct RankShape {
         ulysses(w.parallelism.ulysses),
         context(w.parallelism.context),
         rounds(w.parallelism.context_exchange == ContextExchange::Ring ? context : 1),
+        joins_gradients(w.training.splits(UnfusedPart::Flat) && w.parallelism.zero > 1 &&
+                        w.parallelism.sharding.reduce != Reduce::OncePerStep),
+        merges(context > 1 && w.parallelism.context_exchange == ContextExchange::GatherRing),
         repeats_heads(w.parallelism.context_repeats),
         splits_sequence(w.parallelism.sequence && tensor > 1),
         tensor_inputs(w.parallelism.tensor_inputs),
@@ -61,6 +64,8 @@ struct RankShape {
   double ulysses;        // ranks that share a sequence, and heads in attention
   double context;        // groups of them that share it in attention, too
   double rounds;         // in which attention sees the keys of a sequence
+  bool joins_gradients;  // to one array, which is scattered, so that none is added to a sum
+  bool merges;           // attention runs over each rank's keys by itself, all of them gathered
   bool repeats_heads;    // keys and values travel between them once for each query head
   bool splits_sequence;  // norms, dropouts and residuals are split over them too
   TensorInputs tensor_inputs;

@@ -19,7 +19,7 @@ void check_mask(const Workload& w, const Add& add) {
   const TrainingSpec& t = w.training;
   const bool narrows = w.model.window > 0 && w.model.window < t.sequence_length;
   if ((t.attention_window > 0 || narrows) && w.parallelism.context > 1 &&
-      w.parallelism.context_exchange == ContextExchange::Ring) {
+      w.parallelism.context_exchange != ContextExchange::AllGather) {
     add({t.attention_window > 0 ? "training.attention_window" : "model.window",
          "parallelism.context_exchange", "parallelism.context"},
         "no framework's ring is known to take windows: Transformer Engine refuses them with p2p",
@@ -64,7 +64,7 @@ void check_context(const Workload& w, const Add& add) {
                         "one from its end, so that a causal mask leaves all the same work"
                       : "");
   }
-  if (p.context > 1 && p.context_exchange == ContextExchange::Ring &&
+  if (p.context > 1 && p.context_exchange != ContextExchange::AllGather &&
       t.attention == AttentionKind::Unfused) {
     add({"parallelism.context_exchange", "training.attention", "parallelism.context"},
         "a ring merges the rounds of fused attention, found attention unfused",

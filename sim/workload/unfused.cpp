@@ -33,6 +33,9 @@
 //                 which is that of sequences (all_gather_tensor and reduce_scatter_tensor of
 //                 PyTorch's torch/distributed/_functional_collectives.py, chunk and cat)
 //
+//   flat          gradients of a unit are joined to one array, and more, before they are scattered
+//                 (program.cpp); autograd adds none of them to a sum
+//
 //   accumulation  the weight's gradient is added to the sum of the step by a pass of its own,
 //                 (e + g) bytes of a parameter, instead of by its product (Megatron-LM's
 //                 --no-gradient-accumulation-fusion, DeepSpeed)
@@ -93,7 +96,7 @@ std::optional<Biased> biased(const Operator& op) {
   return op.name == kMlpUp || op.name == kMlpDown ? std::optional(Biased::Mlp) : std::nullopt;
 }
 
-/// Adds the weight's gradients to their sums by passes of their own.
+/// Adds the weight's gradients to their sums by passes of their own, if there are sums.
 void accumulate_apart(const RankShape& z, Operator& op) {
   Kernels passes;
   const auto without_sum = [&](Kernel& product) {
@@ -104,7 +107,10 @@ void accumulate_apart(const RankShape& z, Operator& op) {
   };
   for (Kernel& kernel : op.weight_gradient) {
     if (kernel.kind == KernelKind::Gemm) {
-      passes.push_back(without_sum(kernel));
+      const Kernel pass = without_sum(kernel);
+      if (!z.joins_gradients) {
+        passes.push_back(pass);
+      }
       for (Kernel& fullest : kernel.fullest) {
         without_sum(fullest);
       }

@@ -72,7 +72,8 @@ enum class UnfusedPart {
   AddedBiases,
   PartialPositions,
   Packing,
-  Gathers
+  Gathers,
+  Flat
 };
 template <>
 inline constexpr auto kNames<UnfusedPart> =
@@ -88,7 +89,8 @@ inline constexpr auto kNames<UnfusedPart> =
                                        {UnfusedPart::AddedBiases, "added_biases"},
                                        {UnfusedPart::PartialPositions, "partial_positions"},
                                        {UnfusedPart::Packing, "packing"},
-                                       {UnfusedPart::Gathers, "gathers"}});
+                                       {UnfusedPart::Gathers, "gathers"},
+                                       {UnfusedPart::Flat, "flat"}});
 
 /// What may be kept narrower from forward to backward than it is computed in (low_precision.cpp).
 enum class NarrowPart { Activation, Attention };
@@ -118,10 +120,12 @@ inline constexpr auto kNames<TensorInputs> = std::to_array<Named<TensorInputs>>(
     {{TensorInputs::Again, "again"}, {TensorInputs::Kept, "kept"}, {TensorInputs::Each, "each"}});
 
 /// How the ranks that share a sequence come by each other's keys and values.
-enum class ContextExchange { Ring, AllGather };
+enum class ContextExchange { Ring, AllGather, GatherRing };
 template <>
-inline constexpr auto kNames<ContextExchange> = std::to_array<Named<ContextExchange>>(
-    {{ContextExchange::Ring, "ring"}, {ContextExchange::AllGather, "all-gather"}});
+inline constexpr auto kNames<ContextExchange> =
+    std::to_array<Named<ContextExchange>>({{ContextExchange::Ring, "ring"},
+                                           {ContextExchange::AllGather, "all-gather"},
+                                           {ContextExchange::GatherRing, "gather-ring"}});
 
 /// How tokens come to their experts: a copy for every expert straight to its rank (NCCL), or one
 /// for every node and rank that has some of them, along rails and handed on there (DeepEP).

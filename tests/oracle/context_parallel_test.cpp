@@ -5,6 +5,8 @@
 //                forward                    backward
 //   ring         (n-1) 4 T k                twice that
 //   all-gather   (n-1) 4 T k                twice that: gathered again, and scattered
+//   gather-ring  (n-1) 4 T k                (n-1) 4 T k + n 8 T k: gathered again, and n rounds of
+//                                           gradients in fp32 (PyTorch's _attention.py)
 //   Ulysses      (n-1)/n 4 T (q + k)        the same
 //
 // (closed forms of Megatron-LM's implementations, Transformer Engine's context_parallel.py).
@@ -76,6 +78,9 @@ TEST(ContextBytes, AreThoseOfTheClosedForms) {
     EXPECT_TRUE(near(sent(fmt::format("{{context: {}, context_exchange: all-gather}}", row.ranks)),
                      3 * row.passed, 1e-8))
         << row.model;
+    EXPECT_TRUE(near(sent(fmt::format("{{context: {}, context_exchange: gather-ring}}", row.ranks)),
+                     (2 + 2.0 * row.ranks / (row.ranks - 1)) * row.passed, 1e-8))
+        << row.model;
     EXPECT_TRUE(near(sent(fmt::format("{{ulysses: {}}}", row.ranks)), 2 * row.exchanged, 1e-8))
         << row.model;
   }
@@ -140,6 +145,31 @@ double flops(const Workload& w, bool of_model) {
     }
   }
   return sum;
+}
+
+// What further ranks' keys give is merged in fp32: 10 bytes of a value (4 + 2 + 4) each time, less
+// where the first sum is read and the last one written; so are gradients of queries, keys, values.
+TEST(ContextParallel, MergesWhatEachRanksKeysGive) {
+  const auto passed = [](const std::string& way, ActionKind kind) {
+    const Workload w = workload("{context: 8, context_exchange: " + way + "}");
+    const Chunk layer{.layers = {LayerKindId{}}};
+    double bytes = 0;
+    for (const Segment& segment : make_program(w, build_model(w), layer, kind).segments) {
+      for (const Kernel& kernel : segment.kernels) {
+        bytes += kernel.kind == KernelKind::Memory ? kernel.bytes.value : 0;
+      }
+    }
+    return bytes;
+  };
+  const double tokens = 65536 / 8;
+  const double out = tokens * 4096;
+  const double keys = tokens * 2 * 1024;
+  const auto more = [&](ActionKind kind) {
+    return passed("gather-ring", kind) - passed("all-gather", kind);
+  };
+  EXPECT_EQ(more(ActionKind::Forward), 4 * keys + (7 * 10 - 2 - 2) * out);
+  EXPECT_EQ(more(ActionKind::Backward),
+            4 * keys + (8 * 10 - 4 - 2) * out + (8 * 10 - 4 + 6) * keys);
 }
 
 // Every way splits the work and the activations evenly: eight ranks do and hold what one does.
@@ -253,6 +283,7 @@ TEST(ContextParallel, HoldsOthersKeysAndValuesMeanwhile) {
   };
   const double whole = 2.0 * 2 * 65536 * 1024;
   EXPECT_EQ(buffers("{context: 8, context_exchange: all-gather}"), 2 * whole);
+  EXPECT_EQ(buffers("{context: 8, context_exchange: gather-ring}"), whole + 4 * whole / 8);
   EXPECT_EQ(buffers("{context: 8}"), 4 * whole / 8);
   EXPECT_EQ(buffers("{ulysses: 4, context: 2}"), 4 * whole / 2 / 4);
   const Workload one = workload("{data: 8}");

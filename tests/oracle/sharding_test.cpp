@@ -553,6 +553,29 @@ TEST(ShardedWeights, AreCopiedWhereTheyArrive) {
   EXPECT_EQ(bytes["copy gradients"], 6 * 6738415616.0);
 }
 
+// FSDP1's weights are views of what arrives. Its gradients are joined in 16 bits, made fp32 and
+// divided: 4, 6 and 8 bytes of each; autograd adds none of them to a sum.
+TEST(ShardedWeights, HaveGradientsThatAreJoinedToAFlatArray) {
+  Workload w = sharded("llama2-7b", 8, 1, {"parallelism.zero=3"}).workload;
+  w.training.unfused = {UnfusedPart::Flat};
+  std::vector<std::size_t> kernels;
+  for (const bool apart : {false, true}) {
+    w.training.accumulates_apart = apart;
+    const StepProgram step = make_step_program(w);
+    std::map<std::string, double> bytes;
+    kernels.push_back(0);
+    for (const StagePass& pass : step.stages[0].passes) {
+      for (const Segment& segment : step.programs[pass.program].segments) {
+        bytes[segment.name] += segment.is_compute ? segment.kernels.at(0).bytes.value : 0;
+        kernels.back() += segment.kernels.size();
+      }
+    }
+    EXPECT_EQ(bytes["copy weights"], 0);
+    EXPECT_EQ(bytes["copy gradients"], 18 * 6738415616.0);
+  }
+  EXPECT_EQ(kernels[0], kernels[1]);
+}
+
 // A unit's first kernels wait for its gather, and a unit's sums for its last ones.
 TEST(ShardedWeights, AreThereWhenTheirUnitComputes) {
   const Workload w = sharded("llama2-7b", 8, 1, {"parallelism.zero=3"}).workload;

@@ -403,7 +403,7 @@ TEST(Import, TorchtitansDefaultsAreWritten) {
     return from("torchtitan", "[parallelism]\ncontext_parallel_degree = 2\n" + more)
         .parallelism.context_exchange;
   };
-  EXPECT_EQ(context(""), ContextExchange::AllGather);
+  EXPECT_EQ(context(""), ContextExchange::GatherRing);
   EXPECT_EQ(context("context_parallel_rotate_method = \"alltoall\"\n"), ContextExchange::Ring);
   ImportOptions experts = kEight;
   experts.model = "qwen3-30b-a3b";
