@@ -111,11 +111,18 @@ inline constexpr auto kNames<TensorOverlap> =
 
 /// What products that are split by columns do with their input, of which tensor ranks have a part
 /// each: it is gathered for all products of it at once, and once more for their weights' gradients
-/// (Megatron-LM); or kept as it was gathered; or each product gathers and keeps it for itself.
-enum class TensorInputs { Again, Kept, Each };
+/// (Megatron-LM); the same, and attention and MLP side by side do so each; or kept as it was
+/// gathered; or each product gathers and keeps it for itself.
+enum class TensorInputs { Again, Halves, Kept, Each };
 template <>
-inline constexpr auto kNames<TensorInputs> = std::to_array<Named<TensorInputs>>(
-    {{TensorInputs::Again, "again"}, {TensorInputs::Kept, "kept"}, {TensorInputs::Each, "each"}});
+inline constexpr auto kNames<TensorInputs> =
+    std::to_array<Named<TensorInputs>>({{TensorInputs::Again, "again"},
+                                        {TensorInputs::Halves, "halves"},
+                                        {TensorInputs::Kept, "kept"},
+                                        {TensorInputs::Each, "each"}});
+constexpr bool gathers_again(TensorInputs inputs) {
+  return inputs == TensorInputs::Again || inputs == TensorInputs::Halves;
+}
 
 /// How the ranks that share a sequence come by each other's keys and values.
 enum class ContextExchange { Ring, AllGather };
