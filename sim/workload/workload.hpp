@@ -320,6 +320,8 @@ struct TrainingSpec {
     return std::find(kept_narrow.begin(), kept_narrow.end(), part) != kept_narrow.end();
   }
   /// Whether that runs in passes of its own.
+  /// Of loss and fused casts, what somebody asked for where the framework does otherwise, in words.
+  std::string own_ways{};
   bool splits(UnfusedPart part) const {
     return std::find(unfused.begin(), unfused.end(), part) != unfused.end();
   }
