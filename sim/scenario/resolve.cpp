@@ -148,7 +148,8 @@ class Resolver {
     }
     Values written = preset;  // of the GPU, in the topology's file or the scenario
     add_gpu(preset, beside_, options_);
-    const double watts = gpu_watts(file);
+    const double watts =
+        said_.has_below("cluster.gpu.") ? gpu_watts(file) : preset.at("gpu.power").number;
     own.forget_repeats(preset);
     Values all = own;
     all.lay_over(preset);
