@@ -38,6 +38,9 @@ std::vector<std::string> what_check_says(const std::string& scenario) {
 int import_configuration(const ImportCommand& command) {
   const Importer* framework = framework_named(command.framework);
   check(framework != nullptr, "a framework that the command line should have refused");
+  if (const std::string& topology = command.options.topology; !topology.empty()) {
+    (void)load_topology(topology, {topologies_folder(), {}});  // which one can mistype
+  }
   Imported imported = import_file(*framework, command.file, command.options);
   if (imported.complete) {
     const std::vector<std::string> refusals = what_check_says(imported.scenario);

@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <iterator>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +40,17 @@ void read_map(const std::string& map, SearchRequest& request) {
   request.across = axes[1];
 }
 
+/// The notes that are not among those that were told.
+std::vector<std::string> beside(const std::vector<std::string>& notes,
+                                const std::vector<std::string>& told) {
+  std::vector<std::string> others;
+  std::copy_if(notes.begin(), notes.end(), std::back_inserter(others),
+               [&](const std::string& note) {
+                 return std::find(told.begin(), told.end(), note) == told.end();
+               });
+  return others;
+}
+
 }  // namespace
 
 int run_search(const SearchCommand& command, const CommonOptions& common) {
@@ -65,15 +79,21 @@ int run_search(const SearchCommand& command, const CommonOptions& common) {
   request.own_obstacle = std::move(readable.obstacle);
   CommonOptions as_read = common;
   as_read.overrides = load.overrides;
-  load_beside(outputs, {command.file}, as_read);
+  const std::vector<Scenario> scenarios = load_beside(outputs, {command.file}, as_read);
+  const std::vector<std::string>& base = scenarios.front().notes;
+  tell_notes(std::span(&base, 1), "scenarios", common);
   SearchReport report;
   Document document;
   if (command.gpus.empty()) {
     report = search(request, load, session);
     const PublishedRuns runs = read_published_runs(topologies_folder());
+    std::vector<std::vector<std::string>> notes;
     for (RankedPlan& plan : report.best) {
       set_trust(plan.report, runs);
+      notes.push_back(beside(plan.report.notes, base));
     }
+    progress.clear();
+    tell_notes(notes, "plans", common);
     document = document_of(report);
   } else {
     document = document_of(search_scale(request, command.gpus, load, session));

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "sim/base/files_read.hpp"
+#include "sim/report/counted_notes.hpp"
 
 namespace danlu {
 namespace {
@@ -71,6 +72,16 @@ std::vector<Scenario> load_beside(const std::vector<Output>& outputs,
   }
   check_endings(outputs);
   return scenarios;
+}
+
+void tell_notes(std::span<const std::vector<std::string>> runs, std::string_view what,
+                const CommonOptions& common) {
+  if (common.quiet) {
+    return;
+  }
+  for (const std::string& line : counted_notes(runs, what)) {
+    complain(fmt::format("note: {}\n", line));
+  }
 }
 
 const Writer& chosen_writer(const CommonOptions& common) {

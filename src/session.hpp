@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/report/writers.hpp"
@@ -27,6 +29,11 @@ std::vector<Scenario> load_files(std::span<const std::filesystem::path> files,
 std::vector<Scenario> load_beside(const std::vector<Output>& outputs,
                                   const std::vector<std::filesystem::path>& files,
                                   const CommonOptions& common);
+
+/// Tells what is noted of many runs, on stderr, unless the user wants no word there; `what` is what
+/// runs are: "points" (counted_notes.hpp).
+void tell_notes(std::span<const std::vector<std::string>> runs, std::string_view what,
+                const CommonOptions& common);
 
 /// The writer that the options ask for; none that --json contradicts.
 const Writer& chosen_writer(const CommonOptions& common);

@@ -111,9 +111,18 @@ int print_document(const SweepReport& report, const Document& document, const Wr
   return is_complete(report) ? kExitDone : kExitIncomplete;
 }
 
-/// Prints the points, writes their table and their drawing; the exit code.
-int tell(const SweepReport& report, const Writer& writer, const PointsTable& table,
+/// Prints the points and what is noted of them, writes their table and their drawing; the exit
+/// code.
+int tell(const SweepReport& report, const CommonOptions& common, const PointsTable& table,
          const SweepDrawing& drawing, const std::optional<SweepPlot>& plot) {
+  const Writer& writer = chosen_writer(common);
+  std::vector<std::vector<std::string>> notes;
+  for (const SweepPoint& point : report.points) {
+    if (point.status == SweepPoint::Status::Ran || point.status == SweepPoint::Status::NoFit) {
+      notes.push_back(point.notes);
+    }
+  }
+  tell_notes(notes, "points", common);
   const int code = print_document(report, document_of(report), writer);
   if (table.file) {
     write_file(*table.file, table.write(report));
@@ -258,7 +267,7 @@ void check_submission(const SweepSubmission& submission, SweepEngine engine) {
 }  // namespace
 
 int run_sweep(const SweepCommand& command, const CommonOptions& common) {
-  const Writer& writer = chosen_writer(common);
+  (void)chosen_writer(common);  // refused before anything is played
   SweepRequest request = request_of(command);
   const PointsTable table = table_of(command.out);
   const std::vector<Scenario> scenarios =
@@ -270,7 +279,7 @@ int run_sweep(const SweepCommand& command, const CommonOptions& common) {
   session.progress = counting(progress, "points");
   const SweepReport report = sweep(request, {topologies_folder(), common.overrides}, session);
   progress.clear();
-  return tell(report, writer, table, command.drawing, request.plot);
+  return tell(report, common, table, command.drawing, request.plot);
 }
 
 int sweep_plan(const SweepCommand& command, const fs::path& folder, const CommonOptions& common) {
@@ -346,7 +355,6 @@ int sweep_status(const fs::path& folder, const CommonOptions& common) {
 }
 
 int sweep_collect(const SweepWork& work, const CommonOptions& common) {
-  const Writer& writer = chosen_writer(common);
   const PointsTable table = table_of(work.out);
   const std::vector<Output> outputs = outputs_of(table, work.drawing);
   for (const Output& output : outputs) {
@@ -363,7 +371,7 @@ int sweep_collect(const SweepWork& work, const CommonOptions& common) {
     plot = read_plot_axes(work.drawing.axes, report.axes, report.names);
     check_plotted(report, *plot);
   }
-  return tell(report, writer, table, work.drawing, plot);
+  return tell(report, common, table, work.drawing, plot);
 }
 
 }  // namespace danlu

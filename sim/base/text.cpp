@@ -9,7 +9,6 @@
 #include "sim/base/edit_distance.hpp"
 
 namespace danlu {
-namespace {
 
 std::string lower_case(std::string_view text) {
   std::string lower(text);
@@ -17,6 +16,8 @@ std::string lower_case(std::string_view text) {
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return lower;
 }
+
+namespace {
 
 /// The bytes of the UTF-8 character that `text` starts with; 1 if it starts with none.
 std::size_t character_size(std::string_view text) {
@@ -80,9 +81,9 @@ bool has_at_an_end(std::string_view word, std::string_view part) {
          word.starts_with(fmt::format("{}-", part)) || word.ends_with(fmt::format("-{}", part));
 }
 
-/// micro_batch as others write it: microbatch_size.
+/// micro_batch as others write it: microbatch_size; eager-16bit as in eager16.
 std::string in_one_word(std::string text) {
-  std::erase(text, '_');
+  std::erase_if(text, [](char letter) { return letter == '_' || letter == '-'; });
   return text;
 }
 
@@ -112,7 +113,8 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   for (const std::string_view candidate : candidates) {
     const std::string known = lower_case(candidate);
     const bool extends =
-        word.size() >= 3 && (known.starts_with(lower) || has_at_an_end(known, lower));
+        word.size() >= 3 && (known.starts_with(lower) || has_at_an_end(known, lower) ||
+                             in_one_word(known).starts_with(in_one_word(lower)));
     const bool is_extended =
         has_at_an_end(lower, known) || has_at_an_end(lower, in_one_word(known));
     const std::size_t distance = extends ? 0 : is_extended ? 2 : edit_distance(lower, known);

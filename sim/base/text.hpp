@@ -12,6 +12,9 @@ namespace danlu {
 /// letters), else the longest that it begins with, or "" when none is near enough to suggest.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
 
+/// Of ASCII's letters.
+std::string lower_case(std::string_view text);
+
 /// "a, b, c"
 std::string join(std::span<const std::string_view> words, std::string_view separator);
 

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <span>
 
+#include "sim/base/text.hpp"
+
 namespace danlu {
 namespace {
 
@@ -139,6 +141,25 @@ std::optional<ParsedQuantity> parse_quantity(std::string_view text, Dimension di
     }
   }
   return std::nullopt;
+}
+
+std::string with_known_unit(std::string_view text, Dimension dimension) {
+  const std::size_t end = text.find_first_not_of("+-.0123456789");
+  if (end == 0 || end == std::string_view::npos) {
+    return "";
+  }
+  const std::size_t begin = std::min(text.find_first_not_of(' ', end), text.size());
+  const std::string written = lower_case(text.substr(begin));
+  std::string found;
+  for (const Unit& unit : units_of(dimension)) {
+    if (lower_case(unit.name) == written) {
+      if (!found.empty()) {
+        return "";
+      }
+      found = fmt::format("{} {}", text.substr(0, end), unit.name);
+    }
+  }
+  return found;
 }
 
 std::string_view accepted_units(Dimension dimension) {

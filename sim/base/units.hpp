@@ -114,6 +114,9 @@ std::optional<double> parse_number(std::string_view text);
 
 /// The units a dimension accepts, for messages: "GB/s, Gbps, ...".
 std::string_view accepted_units(Dimension dimension);
+/// "500 W" for "500w": the same with a unit that is but for capitals the one that stands there; ""
+/// where there is none, or two of them (Mb, MB).
+std::string with_known_unit(std::string_view text, Dimension dimension);
 
 /// Every unit that parse_quantity takes, for schemas: "B/s", "kB/s", ...
 std::vector<std::string_view> unit_names(Dimension dimension);

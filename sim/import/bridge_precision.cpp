@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sim/base/text.hpp"
+#include "sim/import/megatron_core.hpp"
 
 namespace danlu {
 namespace bridge {  // the folder is built as one
@@ -46,10 +47,10 @@ void take_model_precision(Draft& draft) {
                                    "Megatron-core refuses such a model"));
   }
   const GivenFlag* recipe = draft.given("model.fp8_recipe");
-  if (draft.on("model.fp8")) {
+  if (draft.says("model.fp8")) {
     const bool mx = recipe != nullptr && recipe->value == "mxfp8";
     draft.forget("training.precision");
-    draft.set("training.precision", mx ? "mxfp8" : "fp8", draft.given("model.fp8"));
+    set_fp8(draft, *draft.given("model.fp8"), mx ? recipe : nullptr);
     if (!mx && recipe != nullptr) {
       draft.set("training.fp8_recipe", recipe->value, recipe);
     }
@@ -62,16 +63,16 @@ void take_model_precision(Draft& draft) {
 
 /// Of a file that writes Megatron-Bridge's mixed precision out.
 void take_written_precision(Draft& draft) {
-  const GivenFlag* recipe = draft.first_on("mixed_precision.fp8_recipe");
-  if (const GivenFlag* fp8 = draft.first_on("mixed_precision.fp8")) {
+  const GivenFlag* recipe = draft.first_that_says("mixed_precision.fp8_recipe");
+  if (const GivenFlag* fp8 = draft.first_that_says("mixed_precision.fp8")) {
     const bool mx = recipe != nullptr && recipe->value == "mxfp8";
-    draft.set("training.precision", mx ? "mxfp8" : "fp8", mx ? recipe : fp8);
+    set_fp8(draft, *fp8, mx ? recipe : nullptr);
     if (!mx) {
       draft.set("training.fp8_recipe", recipe != nullptr ? recipe->value : "tensorwise",
                 recipe != nullptr ? recipe : fp8,
                 recipe != nullptr ? "" : "Megatron-Bridge's default of fp8_recipe");
     }
-  } else if (const GivenFlag* fp4 = draft.first_on("mixed_precision.fp4")) {
+  } else if (const GivenFlag* fp4 = draft.first_that_says("mixed_precision.fp4")) {
     draft.set("training.precision", "fp4", fp4);
   } else if (const GivenFlag* half = draft.first_on("mixed_precision.bf16|mixed_precision.fp16")) {
     draft.set("training.precision", half->name.substr(half->name.find('.') + 1), half);
@@ -79,8 +80,10 @@ void take_written_precision(Draft& draft) {
   for (const auto& [key, flag] :
        {std::pair("training.wide_first_layers", "mixed_precision.num_layers_at_start_in_bf16"),
         std::pair("training.wide_last_layers", "mixed_precision.num_layers_at_end_in_bf16")}) {
-    if (draft.on("mixed_precision.first_last_layers_bf16") && draft.whole(flag).value_or(0) > 0) {
-      draft.set(key, std::to_string(*draft.whole(flag)), draft.given(flag));
+    constexpr std::string_view kEnds = "mixed_precision.first_last_layers_bf16";
+    if (draft.on(kEnds) && draft.whole(flag).value_or(0) > 0) {
+      draft.set(key, std::to_string(*draft.whole(flag)), draft.given(flag),
+                fmt::format("with {}", draft.given(kEnds)->place()));
     }
   }
 }

@@ -261,8 +261,8 @@ bool take_fsdp(Draft& draft) {
   const GivenFlag* strategy =
       draft.given("--data-parallel-sharding-strategy|ddp.data_parallel_sharding_strategy");
   if (strategy == nullptr ||
-      draft.first_on("--use-megatron-fsdp|--use-custom-fsdp|ddp.use_megatron_fsdp|"
-                     "ddp.use_custom_fsdp|dist.use_megatron_fsdp|trainer.strategy.fsdp") ==
+      draft.first_that_says("--use-megatron-fsdp|--use-custom-fsdp|ddp.use_megatron_fsdp|"
+                            "ddp.use_custom_fsdp|dist.use_megatron_fsdp|trainer.strategy.fsdp") ==
           nullptr) {
     return false;
   }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cmath>
 #include <filesystem>
@@ -21,8 +22,41 @@ namespace {
 
 constexpr std::string_view kGap = "FILL-IN";
 
+/// As YAML, TOML, JSON and Python write what is true or false; nothing for another word.
+std::optional<bool> boolean_of(std::string_view value) {
+  constexpr std::array<std::string_view, 5> kTrue{"", "true", "1", "yes", "on"};
+  constexpr std::array<std::string_view, 6> kFalse{"false", "0", "no", "off", "null", "none"};
+  const std::string word = lower_case(value);
+  const auto is_one_of = [&](std::span<const std::string_view> words) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  return is_one_of(kTrue)    ? std::optional(true)
+         : is_one_of(kFalse) ? std::optional(false)
+                             : std::nullopt;
+}
+
 bool is_false(std::string_view value) {
-  return value == "false" || value == "False" || value == "0" || value == "null";
+  return boolean_of(value) == std::optional(false);
+}
+
+/// Of a switch. DeepSpeed's "auto" is what somebody else fills in.
+bool is_on(const GivenFlag& flag) {
+  constexpr std::string_view kAuto = "auto";
+  if (flag.value == kAuto) {
+    return true;
+  }
+  const std::optional<bool> found = boolean_of(flag.value);
+  if (!found) {
+    constexpr std::size_t kMost = 2;  // letters
+    std::string_view meant;
+    for (const std::string_view word : {"true", "false"}) {
+      meant = edit_distance(lower_case(flag.value), word) <= kMost ? word : meant;
+    }
+    throw InputError(flag.problem(
+        fmt::format("'{}' must be true or false, found {}", flag.shown_name(), quote(flag.value)),
+        meant.empty() ? "" : fmt::format("did you mean '{}'?", meant)));
+  }
+  return *found;
 }
 
 bool is_name(std::string_view names, std::string_view flag) {
@@ -146,7 +180,7 @@ void Draft::read(const GivenFlag& flag, const FlagRow& row) {
       set(row.key, fmt::format("{}", number(flag.name).value_or(0)), &flag, row.note);
       return;
     case Reading::On:
-      if (!is_false(flag.value)) {
+      if (is_on(flag)) {
         set(row.key, row.words.empty() ? "true" : std::string(row.words[0].second), &flag,
             row.note);
       }
@@ -185,16 +219,34 @@ const GivenFlag* Draft::mentioned(std::string_view names) const {
 
 bool Draft::on(std::string_view names) const {
   const GivenFlag* flag = given(names);
+  return flag != nullptr && is_on(*flag);
+}
+
+bool Draft::says(std::string_view names) const {
+  const GivenFlag* flag = given(names);
   return flag != nullptr && !is_false(flag->value);
 }
 
-const GivenFlag* Draft::first_on(std::string_view names) const {
+namespace {
+
+const GivenFlag* first_where(const Draft& draft, std::string_view names,
+                             bool (Draft::*holds)(std::string_view) const) {
   for (const std::string_view name : split(names, '|')) {
-    if (on(name)) {
-      return given(name);
+    if ((draft.*holds)(name)) {
+      return draft.given(name);
     }
   }
   return nullptr;
+}
+
+}  // namespace
+
+const GivenFlag* Draft::first_on(std::string_view names) const {
+  return first_where(*this, names, &Draft::on);
+}
+
+const GivenFlag* Draft::first_that_says(std::string_view names) const {
+  return first_where(*this, names, &Draft::says);
 }
 
 std::optional<double> Draft::number(std::string_view names) const {

@@ -88,11 +88,14 @@ class Draft {
   const GivenFlag* given(std::string_view names) const;
   /// The first flag of one of the names, whatever its value is.
   const GivenFlag* mentioned(std::string_view names) const;
-  /// Whether the flag is given, and not as false.
+  /// Whether the switch is given, and not as false. Throws InputError where it is neither.
   bool on(std::string_view names) const;
+  /// The same of a flag that has other values than true, all of which switch it on.
+  bool says(std::string_view names) const;
   /// Of several switches, each of which has a say of its own, the first of the names that is on;
   /// nullptr: none is.
   const GivenFlag* first_on(std::string_view names) const;
+  const GivenFlag* first_that_says(std::string_view names) const;
   /// A whole number of a flag, of at most 1e9 either way; nothing where it is not given or not
   /// known. Throws InputError.
   std::optional<long> whole(std::string_view names) const;

@@ -323,7 +323,7 @@ void finish_precision(Draft& draft) {
                                                   known->shown_name(), known->value)));
     }
     const bool mx = recipe != nullptr && recipe->value == "mxfp8";
-    draft.set("training.precision", mx ? "mxfp8" : "fp8", mx ? recipe : fp8);
+    set_fp8(draft, *fp8, mx ? recipe : nullptr);
     if (!mx && recipe != nullptr) {
       draft.set("training.fp8_recipe", recipe->value, recipe);
     }

@@ -175,8 +175,9 @@ void take_wide_ends(Draft& draft) {
         std::pair("training.wide_last_layers",
                   "--num-layers-at-end-in-bf16|model.num_layers_at_end_in_bf16")}) {
     const GivenFlag* count = draft.given(flag);
-    draft.set(key, std::to_string(draft.whole(flag).value_or(1)), count != nullptr ? count : &from,
-              count != nullptr ? "" : "Megatron's default of 1 layer");
+    draft.set(
+        key, std::to_string(draft.whole(flag).value_or(1)), count != nullptr ? count : &from,
+        count != nullptr ? fmt::format("with {}", from.place()) : "Megatron's default of 1 layer");
   }
 }
 
@@ -389,6 +390,11 @@ void take_recomputed_experts(Draft& draft) {
 
 }  // namespace
 }  // namespace megatron_core
+
+void set_fp8(Draft& draft, const GivenFlag& fp8, const GivenFlag* mx) {
+  draft.set("training.precision", mx != nullptr ? "mxfp8" : "fp8",
+            mx != nullptr ? fmt::format("{}, with {}", mx->place(), fp8.place()) : fp8.place());
+}
 
 void take_core_settings(Draft& draft, const CoreFramework& framework) {
   if (draft.at("training.experts.capacity").starts_with('-')) {

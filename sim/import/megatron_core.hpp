@@ -54,6 +54,9 @@ void take_core_plan(Draft& draft, const CoreFramework& framework);
 /// dropout and passes over gradients a file says. To be called last.
 void take_core_settings(Draft& draft, const CoreFramework& framework);
 
+/// Precision by a flag of 8 bits; in mxfp8 where `mx`, the recipe's, says so, too.
+void set_fp8(Draft& draft, const GivenFlag& fp8, const GivenFlag* mx);
+
 /// Megatron-FSDP: what it shards by its strategy. Whether the file has it, with a known one.
 bool take_fsdp(Draft& draft);
 

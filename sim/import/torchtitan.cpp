@@ -207,7 +207,9 @@ long finish_model(Draft& draft) {
   for (const Flavor& one : kFlavors) {
     const std::optional<int> layers = layers_of_preset(one.preset);
     if (flavor != nullptr && one.name == family && one.flavor == flavor->value && layers) {
-      draft.set("model.preset", std::string(one.preset), flavor, family);
+      draft.set(
+          "model.preset", std::string(one.preset), flavor,
+          name != nullptr ? fmt::format("{}: {}", name->place(), family) : std::string(family));
       return *layers;
     }
   }
@@ -411,13 +413,6 @@ void finish_compiled(Draft& draft) {
   };
   const bool model = has("model");
   const bool loss = has("loss") && !is_before_april_2025(draft);
-  constexpr std::array<std::string_view, 5> kBooleans{"true", "false", "True", "False", ""};
-  const GivenFlag* said = draft.given(kCompile);
-  if (said != nullptr &&
-      std::find(kBooleans.begin(), kBooleans.end(), said->value) == kBooleans.end()) {
-    throw InputError(said->problem(
-        fmt::format("'{}' must be true or false, found '{}'", said->shown_name(), said->value)));
-  }
   const GivenFlag* from = draft.on(kCompile) && listed != nullptr ? listed : draft.given(kCompile);
   if (from != nullptr) {
     draft.set("training.framework", model ? "pytorch-compiled" : "pytorch", from);

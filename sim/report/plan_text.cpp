@@ -259,11 +259,12 @@ std::string precision_line(const Workload& workload) {
   const std::string cpu = workload.host.is_there() && slowdown != 1
                               ? fmt::format(" on CPUs that take {} times as long", slowdown)
                               : "";
-  return fmt::format("{}, {} gradients{}, {} attention{}, {}{}{}{}{}", precision_text(t),
+  const std::string own = t.own_ways.empty() ? "" : fmt::format(", with {}", t.own_ways);
+  return fmt::format("{}, {} gradients{}, {} attention{}, {}{}{}{}{}{}", precision_text(t),
                      t.gradient_bytes == 4 ? "fp32" : "16-bit", optimizer_text(t),
                      t.attention == AttentionKind::Flash ? "fused" : name_of(t.attention), mask,
                      recompute_text(workload), t.dropout ? ", dropout" : "", trained_text(t), ways,
-                     cpu);
+                     cpu, own);
 }
 
 std::string batch_line(const Workload& workload) {

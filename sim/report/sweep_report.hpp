@@ -32,8 +32,9 @@ struct SweepPoint {
 
   std::vector<std::string> values;  // of each axis
   Status status = Status::Ran;
-  std::string reason;           // why it did not run; "" of one that did
-  std::vector<Figure> figures;  // of each name; absent where it was not played
+  std::string reason;                // why it did not run; "" of one that did
+  std::vector<Figure> figures;       // of each name; absent where it was not played
+  std::vector<std::string> notes{};  // of its run
 };
 template <>
 inline constexpr auto kNames<SweepPoint::Status> =

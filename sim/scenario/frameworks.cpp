@@ -94,6 +94,9 @@ constexpr std::string_view kNeoxGradients =
     "(grad.float().norm()) of deepspeed/runtime/utils.py, unscale_and_clip_grads of "
     "deepspeed/runtime/zero/stage1.py; that the host reads both back for every tensor is not "
     "counted";
+constexpr std::string_view kNeoxInputs =
+    "megatron/mpu/layers.py: ColumnParallelLinear has a copy_to_model_parallel_region of its own, "
+    "with gpt_j_tied, too";
 constexpr std::string_view kNeoxLayers =
     "github.com/EleutherAI/gpt-neox@71df4d50 (v1.0) megatron/model/transformer.py: slices and "
     "torch.cat around apply_rotary_pos_emb (whose operators are taken for single ones, though "
@@ -194,6 +197,7 @@ const std::vector<FrameworkRow>& framework_rows() {
        .as = "as megatron-deepspeed",
        .without = {"training.gradient_copy"},
        .values = {{"parallelism.sharding.scatter", "false", kNeoxSums},
+                  {"parallelism.tensor_inputs", "halves", kNeoxInputs},
                   {"training.gradient_passes",
                    "[buckets, average, check_copied, norm_copied, clip]", kNeoxGradients},
                   {"training.unfused",

@@ -181,6 +181,8 @@ std::vector<KeyRow> gpu_file_keys();
 std::vector<KeyRow> gpu_section_keys();
 std::vector<KeyRow> node_and_fabric_keys();
 std::vector<KeyRow> faults_section_keys();
+/// Of the model, but for experts.
+std::vector<KeyRow> model_keys();
 /// Of mixtures of experts, in the sections of the model, its parallelism and training.
 std::vector<KeyRow> expert_keys();
 /// Of tensor ranks: how many, and what they exchange around norms, products split by columns and

@@ -11,6 +11,7 @@
 #include "sim/scenario/assumed.hpp"
 #include "sim/scenario/getter.hpp"
 #include "sim/scenario/idle_fabric.hpp"
+#include "sim/scenario/idle_words.hpp"
 #include "sim/scenario/load_cluster.hpp"
 #include "sim/scenario/load_degraded.hpp"
 #include "sim/scenario/load_faults.hpp"
@@ -174,6 +175,9 @@ class Builder {
     read_step_faults(values_, w, scenario.cluster, problems_);
     find_unused_keys(sized(own_, w.parallelism), sized(values_, w.parallelism), scenario_keys(),
                      scenario_key_uses(), "", {problems_, scenario.notes});
+    find_idle_words(own_, w, {problems_, scenario.notes});
+    note_framework(w, scenario.notes);
+    w.training.own_ways = own_ways(own_, w.training.framework);
     if (own_.has("communication.timeout") && scenario.cluster.degraded.flaps.empty()) {
       scenario.notes.emplace_back(
           "'communication.timeout' has no effect: no link flaps ('degraded.flaps')");

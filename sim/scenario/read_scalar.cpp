@@ -80,10 +80,14 @@ Wrong read_quantity(const KeyRow& row, Value& value) {
   const std::optional<ParsedQuantity> parsed = parse_quantity(value.text, row.dimension);
   if (!parsed) {
     const bool bare = parse_number(value.text).has_value();
+    const std::string meant = with_known_unit(value.text, row.dimension);
+    const std::optional<ParsedQuantity> near = parse_quantity(meant, row.dimension);
+    const bool fits = near && near->value >= row.minimum && near->value <= row.maximum;
     return Complaint{bare ? fmt::format("'{}' needs a unit, found {}", row.path, quote(value.text))
                           : fmt::format("'{}' must be {} with its unit, found {}", row.path,
                                         dimension_name(row.dimension), quote(value.text)),
-                     fmt::format("units: {}", accepted_units(row.dimension))};
+                     fits ? fmt::format("did you mean '{}'?", meant)
+                          : fmt::format("units: {}", accepted_units(row.dimension))};
   }
   const double other = parsed->in_bits ? parsed->value * 8 : parsed->value / 8;
   std::string hint;

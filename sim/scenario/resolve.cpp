@@ -148,7 +148,8 @@ class Resolver {
     }
     Values written = preset;  // of the GPU, in the topology's file or the scenario
     add_gpu(preset, beside_, options_);
-    const double watts = gpu_watts(file);
+    const double watts =
+        said_.has_below("cluster.gpu.") ? gpu_watts(file) : preset.at("gpu.power").number;
     own.forget_repeats(preset);
     Values all = own;
     all.lay_over(preset);
@@ -332,6 +333,21 @@ class Resolver {
         own_.has(kPreset) ? own_.at(kPreset).text : "its config.json", own, own_.at(own).text));
   }
 
+  /// One norm a layer stands before attention and MLP side by side.
+  void one_norm_is_of_both() {
+    constexpr const char* kNorms = "model.norms";
+    constexpr const char* kBeside = "model.parallel_residual";
+    if (number(kNorms) != 1) {
+      return;
+    }
+    if (said_.has(kBeside) && said_.at(kBeside).number == 0) {
+      problems_.push_back(said_.problem(
+          kBeside, "one norm a layer stands before attention and MLP side by side, found norms 1",
+          "norms: 2 for halves one after the other"));
+    }
+    all_.set(kBeside, {.text = "true", .number = 1, .origin = "derived: one norm for both"});
+  }
+
   /// Widths that follow from others.
   void derive_model() {
     const auto in_preset = [&](const char* key) {
@@ -349,6 +365,7 @@ class Resolver {
       derive("model.biases", 1, "true", kWhy);
       derive("model.norm", 0, std::string(name_of(Norm::LayerNorm)), kWhy);
     }
+    one_norm_is_of_both();
     const double hidden = number("model.hidden");
     const double heads = number("model.heads");
     if (heads > 0) {

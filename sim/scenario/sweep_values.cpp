@@ -86,6 +86,58 @@ std::optional<TypedValues> range_of(const std::string& text) {
   return range;
 }
 
+/// Takes the unit behind the number that `piece` begins with away; "": there is none. Nothing where
+/// it begins with no number.
+std::optional<std::string_view> take_unit(std::string_view& piece) {
+  const std::size_t end = std::min(piece.find_first_not_of("+-.0123456789"), piece.size());
+  if (!as_number(piece.substr(0, end))) {
+    return std::nullopt;
+  }
+  std::string_view unit = piece.substr(end);
+  unit.remove_prefix(std::min(unit.find_first_not_of(' '), unit.size()));
+  piece = piece.substr(0, end);
+  return unit;
+}
+
+/// What is wrong with a range whose numbers have a unit, "300..700:100 W"; none where `text` is
+/// none.
+std::optional<TypedValues> range_with_unit(std::string_view text) {
+  const std::size_t dots = text.find("..");
+  if (dots == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const std::size_t colon = std::min(text.find(':', dots), text.size());
+  std::string_view from = text.substr(0, dots);
+  std::string_view to = text.substr(dots + 2, colon - dots - 2);
+  std::string_view by = colon < text.size() ? text.substr(colon + 1) : "1";
+  const std::string_view factor = by.starts_with('x') ? "x" : "";
+  by.remove_prefix(factor.size());
+  std::string_view unit;
+  for (std::string_view* piece : {&from, &to, &by}) {
+    const std::optional<std::string_view> its = take_unit(*piece);
+    if (!its || !(its->empty() || unit.empty() || *its == unit)) {
+      return std::nullopt;
+    }
+    unit = its->empty() ? unit : *its;
+  }
+  if (unit.empty()) {
+    return std::nullopt;
+  }
+  std::optional<TypedValues> range = range_of(fmt::format("{}..{}:{}{}", from, to, factor, by));
+  if (!range || range->wrong) {
+    return range;
+  }
+  constexpr std::size_t kMost = 8;  // of a hint
+  std::string list;
+  for (std::size_t i = 0; i < std::min(range->values.size(), kMost); ++i) {
+    list += fmt::format("{}{} {}", i > 0 ? "," : "", range->values[i], unit);
+  }
+  return TypedValues{{},
+                     Complaint{fmt::format("a range is of bare numbers, found '{}'", shown(text)),
+                               fmt::format("list the values: {}{}", list,
+                                           range->values.size() > kMost ? ",..." : "")}};
+}
+
 }  // namespace
 
 TypedValues typed_values(const std::string& text) {
@@ -96,7 +148,11 @@ TypedValues typed_values(const std::string& text) {
               Complaint{fmt::format("'{}' has an empty value", shown(text)),
                         "values are separated by single commas"}};
     }
-    if (std::optional<TypedValues> range = range_of(value)) {
+    std::optional<TypedValues> range = range_with_unit(value);
+    if (!range) {
+      range = range_of(value);
+    }
+    if (range) {
       if (range->wrong) {
         return *range;
       }

@@ -14,7 +14,9 @@ std::vector<KeyRow> tensor_keys() {
       choice("parallelism.tensor_inputs", &ParallelismSpec::tensor_inputs, "again",
              "What products split by columns do with their input: it is gathered for all products "
              "of it at once, and, of sequence parallelism, once more for their weights' gradients "
-             "(Megatron-LM); it is kept as it was gathered (PyTorch's DTensors; without "
+             "(Megatron-LM); halves: the same, and attention and MLP side by side (model.norms 1) "
+             "do so and sum their gradients each (GPT-NeoX); it is kept as it was gathered "
+             "(PyTorch's DTensors; without "
              "sequence parallelism no different); or each of them "
              "(queries, keys, values, gate, up) gathers it, keeps it and sums its gradient for "
              "itself (ColwiseParallel with an input layout of its own)"),

@@ -19,7 +19,7 @@ std::string meant_by(const std::string& setting) {
   const std::string_view value = std::string_view(setting).substr(setting.find('=') + 1);
   return value.starts_with('[') ? "values stand without brackets: 1,2,4"
          : value.find("..") != std::string_view::npos
-             ? "ranges are of whole numbers: list the values"
+             ? "a range is of bare numbers: list the values"
              : "";
 }
 

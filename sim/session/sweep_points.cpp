@@ -49,6 +49,9 @@ Json play_point(std::size_t number, const ReadPoint& read, const std::vector<std
     const Report report = simulate_if_memory(read(number), options).report;
     Json message = report.memory.fits() ? message_of(Status::Ran, "")
                                         : message_of(Status::NoFit, why_no_fit(report.memory));
+    if (!report.notes.empty()) {
+      message["notes"] = report.notes;
+    }
     message["figures"] = Json::object();
     for (const auto& [name, figure] : figures_of(document_of(report))) {
       if (names.empty() || std::find(names.begin(), names.end(), name) != names.end()) {
@@ -98,7 +101,8 @@ SweepPoint point_of(std::vector<std::string> values, const Json& message,
   SweepPoint point{.values = std::move(values),
                    .status = *value_named<Status>(message.at("status").get<std::string>()),
                    .reason = message.at("reason").get<std::string>(),
-                   .figures = {}};
+                   .figures = {},
+                   .notes = message.value("notes", std::vector<std::string>())};
   for (const std::string& name : names) {
     const bool known = message.contains("figures") && message["figures"].contains(name);
     Figure figure = Figure::absent();

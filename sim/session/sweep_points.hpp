@@ -20,7 +20,8 @@ using ReadPoint = std::function<Scenario(std::size_t)>;
 
 struct PointResult {
   std::size_t number = 0;
-  std::string json;  // in one line: its status, the reason, figures by name with values and words
+  std::string json;  // in one line: its status, the reason, its notes, figures by name with values
+                     // and words
 };
 
 /// How long a point may take, and what is called in this process, where it is set.

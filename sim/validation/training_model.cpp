@@ -82,6 +82,9 @@ void add_dense(const TrainingRow& row, RowSection& section) {
   section.line(fmt::format("  tied_embeddings: {}", !gated && !row.says("notes", "untied")));
   section.line(fmt::format("  biases: {}", !gated));
   section.line(fmt::format("  norm: {}", name_of(gated ? Norm::RmsNorm : Norm::LayerNorm)));
+  if (row.says("notes", "parallel attention and mlp")) {
+    section.line("  parallel_residual: true");
+  }
   const bool has_table = !gated && !row.says("notes", "no positions");
   section.line(fmt::format("  positions: {}", has_table ? row.count("seq_len", 1) : 0));
   if (const ModelPreset* preset = named_model(row)) {

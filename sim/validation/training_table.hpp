@@ -20,6 +20,7 @@
 //                       where that is not hidden / heads (Qwen3). A mixture of experts is taken
 //                       whole from the preset that the name begins with, but for layers and vocab;
 //                       one that no preset knows, or that contradicts its preset, is not simulated
+//   parallel_residual   where the notes have "parallel attention and MLP"
 //   dense_layers        of a mixture: "n dense layer" in the notes, else the preset's
 //   prediction_layers   "n prediction layer" in the notes; else 1 for the whole DeepSeek-V3 under
 //                       Megatron-Bridge, whose recipe trains it (mtp_num_layers in its

@@ -78,6 +78,8 @@ struct Operator {
   Bytes kept{};         // from forward to backward, of one microbatch: its input, or a mask
   Bytes kept_inside{};  // more of that: what running forward again would give
   Split split = Split::None;
+  bool exchanges =
+      true;  // by itself; false: what it would is another product's too, and done there
   std::optional<Bytes> across{};  // whole, what its split exchanges; none: a layer's boundary
   ModelPart part = ModelPart::Mlp;
   bool beside = false;  // runs beside the exchange before it, and all that is marked so behind

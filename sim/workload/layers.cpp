@@ -61,19 +61,35 @@ void add_end_of_half(const RankShape& z, Block& block) {
 
 namespace {
 
-/// Attention and MLP of the same input, which is normed, exchanged and kept once, as the sum of
-/// what they make is (Wang and Komatsuzaki 2021, GPT-J): only the first product is behind a gather,
-/// only the last before a sum.
+/// Attention and MLP of the same input, which is kept once, as the sum of what they make is
+/// exchanged once (Wang and Komatsuzaki 2021, GPT-J): only the last product is before a sum. Behind
+/// one norm they have one array in common, which the first product exchanges for both, unless each
+/// does (tensor_parallel.cpp).
 void add_side_by_side(const RankShape& z, const LayerSort& sort, Block& block) {
+  const bool one_norm = z.model.norms == 1;
   block.steps.emplace_back(norm(z, kNorm, z.block_input()));
   add_attention_products(z, sort, block);
-  std::get<Operator>(block.steps.back()).split = Split::None;
+  std::get<Operator>(block.steps.back()).exchanges = false;
+  if (!one_norm) {
+    block.steps.emplace_back(norm(z, kNorm, {}));
+  }
   const std::size_t up = block.steps.size();
   add_mlp_products(z, z.model.ffn, "", block);
-  auto& shares_input = std::get<Operator>(block.steps[up]);
-  shares_input.split = Split::None;
-  shares_input.kept = {};
+  if (one_norm) {
+    auto& shares_input = std::get<Operator>(block.steps[up]);
+    const bool each_keeps = z.tensor > 1 && z.tensor_inputs == TensorInputs::Each;
+    shares_input.exchanges = each_keeps || z.tensor_inputs == TensorInputs::Halves;
+    shares_input.kept = each_keeps && z.splits_sequence ? shares_input.kept : Bytes{};
+  }
+  // What they made is added before it is exchanged, and the gradients of their input behind that,
+  // unless both are exchanged as one.
+  const bool as_one = one_norm && !std::get<Operator>(block.steps[up]).exchanges;
+  const double gradients = (as_one ? z.tokens : z.local_tokens) * z.hidden;
+  auto& down = std::get<Operator>(block.steps.back());
+  down.forward.push_back(memory_pass(z.tokens * z.hidden * 3 * z.element));
   block.steps.emplace_back(residual(z));
+  auto& end = std::get<Operator>(block.steps.back());
+  end.input_gradient.push_back(memory_pass(gradients * 3 * z.element));
 }
 
 }  // namespace
@@ -83,7 +99,7 @@ Block layer(const RankShape& z, const LayerSort& sort) {
   if (sort.predicts > 0) {
     begin_prediction(z, sort, block);
   }
-  if (z.model.norms == 1) {
+  if (z.model.side_by_side()) {
     add_side_by_side(z, sort, block);
   } else {
     add_attention(z, sort, block);

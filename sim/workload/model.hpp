@@ -117,9 +117,10 @@ struct ModelSpec {
   Biases biases = kUsualBiases;
   Norm norm = Norm::LayerNorm;
   ExpertsSpec experts;
-  int norms = 2;      // a layer: 1: attention and MLP stand side by side behind it; 4: behind each
-                      // half, too
-  int value_dim = 0;  // of a head's values; 0: as head_dim
+  int norms = 2;  // a layer: 1: attention and MLP stand side by side behind it; 4: behind each
+                  // half, too
+  bool parallel_residual = false;  // side by side, each behind its own where there are two
+  int value_dim = 0;               // of a head's values; 0: as head_dim
   Latent latent;
   QkNorm qk_norm = QkNorm::None;
   int window = 0;        // of layers that see no more than that; 0: all do
@@ -135,6 +136,8 @@ struct ModelSpec {
   int prediction_layers = 0;   // beside the layers, each for a token after the next
 
   bool is_latent() const { return latent.kv_rank > 0; }
+  /// Attention and MLP of one input, of which the sum is taken once.
+  bool side_by_side() const { return norms == 1 || parallel_residual; }
   /// Of the layer with that number.
   LayerSort layer_sort(int layer) const {
     const bool is_global = global_every > 0 && (layer + 1) % global_every == 0;

@@ -25,6 +25,7 @@ struct ModelWidths {
 struct ModelTraits {
   int positions = 0;
   int norms = 2;
+  bool parallel_residual = false;
   int value_dim = 0;
   Latent latent{};
   QkNorm qk_norm = QkNorm::None;

@@ -229,9 +229,10 @@ class Checker {
           "no messages are known of DeepEP, found collectives stepwise",
           "use collectives steady, or expert_exchange all-to-all");
     }
-    if (w_.model.norms == 1) {
-      add({"model.norms", "model.experts.count"},
-          "experts stand behind attention, not beside it, found norms 1");
+    if (w_.model.side_by_side()) {
+      add({"model.norms", "model.parallel_residual", "model.experts.count"},
+          fmt::format("experts stand behind attention, not beside it, found {}",
+                      w_.model.norms == 1 ? "norms 1" : "parallel_residual true"));
     }
   }
 
@@ -266,6 +267,11 @@ class Checker {
     if (m.norms == 3) {
       add({"model.norms", "model.preset"}, "norms must be 1, 2 or 4 a layer, found 3");
     }
+    if (m.norms == 4 && m.parallel_residual) {
+      add({"model.parallel_residual", "model.norms", "model.preset"},
+          "no model is known with halves side by side and norms behind them, found "
+          "parallel_residual true and norms 4");
+    }
     constexpr int kWidestFlash1 = 128;
     const double head = std::max(m.key_dim(), m.head_values());
     if (w_.training.attention == AttentionKind::Flash1 && head > kWidestFlash1) {
@@ -286,8 +292,11 @@ class Checker {
                   : fmt::format("encoder_layers are of kind encoder-decoder, found {}",
                                 name_of(m.kind)));
     }
-    if (is_pair && (m.norms == 1 || m.is_latent())) {
-      add({m.norms == 1 ? "model.norms" : "model.latent.kv_rank", "model.kind", "model.preset"},
+    if (is_pair && (m.side_by_side() || m.is_latent())) {
+      add({m.norms == 1          ? "model.norms"
+           : m.parallel_residual ? "model.parallel_residual"
+                                 : "model.latent.kv_rank",
+           "model.kind", "model.preset"},
           "no encoder-decoder is known with halves side by side or latent attention");
     }
     if (m.prediction_layers > 0 && m.kind != ModelKind::Decoder) {

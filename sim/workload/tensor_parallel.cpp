@@ -13,6 +13,12 @@
 // do: autograd keeps what a product has seen. Where each product has an input layout of its own
 // (ColwiseParallel(input_layouts=Shard(1)) of torch.distributed.tensor.parallel), all that stands
 // before columns is there for each of them: three times for QKV, twice for gate and up.
+//
+// Attention and MLP side by side are summed before they are exchanged (layers.cpp), so that what
+// stands after rows is there once. What stands before columns is there for both, unless they
+// have one norm and nobody asks for more: GPT-J's f_psum stands before it (kingoflolz/
+// mesh-transformer-jax, mesh_transformer/layers.py), while each of Megatron's ColumnParallelLinear
+// has its own, with one norm, too (EleutherAI/gpt-neox, megatron/mpu/layers.py).
 #include "sim/workload/layers.hpp"
 #include "sim/workload/model_blocks.hpp"
 
@@ -24,7 +30,7 @@ Exchange before_columns(const RankShape& z, const Operator& op) {
   if (z.splits_sequence) {
     made.forward = Way{"gather input", CollectiveOp::AllGather};
     made.backward = Way{"scatter gradient", CollectiveOp::ReduceScatter};
-    made.again = z.tensor_inputs == TensorInputs::Again;
+    made.again = gathers_again(z.tensor_inputs);
   } else {
     made.backward = Way{"sum gradient", CollectiveOp::AllReduce};
   }
@@ -60,11 +66,11 @@ void split_over_tensor_ranks(const RankShape& shape, Block& block) {
   std::vector<Step> steps;
   for (Step& step : block.steps) {
     auto* op = std::get_if<Operator>(&step);
-    const Split split = op == nullptr ? Split::None : op->split;
+    const Split split = op == nullptr || !op->exchanges ? Split::None : op->split;
     if (split == Split::Columns) {
       const int inputs = shape.tensor_inputs == TensorInputs::Each ? products_in(shape, *op) : 1;
       steps.insert(steps.end(), static_cast<std::size_t>(inputs), before_columns(shape, *op));
-      if (shape.splits_sequence && shape.tensor_inputs != TensorInputs::Again) {
+      if (shape.splits_sequence && !gathers_again(shape.tensor_inputs)) {
         op->kept = inputs * shape.tensor * op->kept;
       }
     }

@@ -129,7 +129,7 @@ class Unfusing {
     const bool is_norm = op.part == ModelPart::Norms && z_.model.norm == Norm::RmsNorm;
     if (is_norm && has(UnfusedPart::Norm)) {
       replace(op.forward[0], op.input_gradient[0], kNormEager, wide_, 2 * e, 3 * e);
-      op.kept_inside += 2 * op.kept;
+      op.kept_inside += 2 * (op.name == kNorm ? z_.block_input() : op.kept);
     }
     if (op.name == kRotary) {
       turn(op.forward[0], op.input_gradient[0]);

@@ -113,11 +113,18 @@ inline constexpr auto kNames<TensorOverlap> =
 
 /// What products that are split by columns do with their input, of which tensor ranks have a part
 /// each: it is gathered for all products of it at once, and once more for their weights' gradients
-/// (Megatron-LM); or kept as it was gathered; or each product gathers and keeps it for itself.
-enum class TensorInputs { Again, Kept, Each };
+/// (Megatron-LM); the same, and attention and MLP side by side do so each; or kept as it was
+/// gathered; or each product gathers and keeps it for itself.
+enum class TensorInputs { Again, Halves, Kept, Each };
 template <>
-inline constexpr auto kNames<TensorInputs> = std::to_array<Named<TensorInputs>>(
-    {{TensorInputs::Again, "again"}, {TensorInputs::Kept, "kept"}, {TensorInputs::Each, "each"}});
+inline constexpr auto kNames<TensorInputs> =
+    std::to_array<Named<TensorInputs>>({{TensorInputs::Again, "again"},
+                                        {TensorInputs::Halves, "halves"},
+                                        {TensorInputs::Kept, "kept"},
+                                        {TensorInputs::Each, "each"}});
+constexpr bool gathers_again(TensorInputs inputs) {
+  return inputs == TensorInputs::Again || inputs == TensorInputs::Halves;
+}
 
 /// How the ranks that share a sequence come by each other's keys and values.
 enum class ContextExchange { Ring, AllGather, GatherRing };
@@ -318,6 +325,8 @@ struct TrainingSpec {
     return std::find(kept_narrow.begin(), kept_narrow.end(), part) != kept_narrow.end();
   }
   /// Whether that runs in passes of its own.
+  /// Of loss and fused casts, what somebody asked for where the framework does otherwise, in words.
+  std::string own_ways{};
   bool splits(UnfusedPart part) const {
     return std::find(unfused.begin(), unfused.end(), part) != unfused.end();
   }

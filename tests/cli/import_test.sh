@@ -55,3 +55,10 @@ for framework in deepspeed nemo; do
 done
 
 end_of_checks
+
+# A mistake of the command line is one here, too.
+call import deepspeed zero3.json --topology dgx-h10 --gpus 64 --model llama3-8b
+expect 'an unknown topology' 2 "$code"
+expect 'it says which was meant' "dgx-h10: error: unknown topology 'dgx-h10'
+hint: did you mean 'dgx-h100'?" "$err"
+expect 'no scenario comes of it' '' "$out"

@@ -175,9 +175,10 @@ refused "swept parallelism.tensr=1: error: unknown key 'tensr' in 'parallelism'
 hint: did you mean 'tensor'?" --over parallelism.tensr=1,2
 refused "swept parallelism.tensor=[1,2]: error: 'parallelism.tensor' must be one value, found a list
 hint: values stand without brackets: 1,2,4" --over 'parallelism.tensor=[1,2]'
-refused "swept cluster.gpu.power=1kW..4kW:x2: error: 'cluster.gpu.power' must be a power with its \
-unit, found '1kW..4kW:x2'
-hint: ranges are of whole numbers: list the values" --over 'cluster.gpu.power=1kW..4kW:x2'
+refused "--over: error: a range is of bare numbers, found '1kW..4kW:x2'
+hint: list the values: 1 kW,2 kW,4 kW" --over 'cluster.gpu.power=1kW..4kW:x2'
+refused "--over: error: a range is of bare numbers, found '300..700:100 W'
+hint: list the values: 300 W,400 W,500 W,600 W,700 W" --over 'cluster.gpu.power=300..700:100 W'
 refused "--over: error: expected KEY=VALUES, found 'cluster.gpus'
 hint: for example --over cluster.gpus=64..512:x2" --over cluster.gpus
 refused "--over: error: expected a range that rises, found '8..2'

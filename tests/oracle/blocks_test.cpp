@@ -45,6 +45,7 @@ Workload random_dense(Dice& dice) {
   m.biases = dice.coin() ? kUsualBiases : kNoBiases;
   m.tied_embeddings = dice.coin();
   m.norm = dice.coin() ? Norm::LayerNorm : Norm::RmsNorm;
+  m.parallel_residual = dice.coin();
   w.training.micro_batch = dice.pick({1, 3});
   w.training.sequence_length = 1024;
   w.training.dropout = dice.coin();
@@ -55,13 +56,15 @@ Workload random_dense(Dice& dice) {
   return w;
 }
 
-/// Korthikanti et al. 2022, table 2, in general widths (memory.hpp).
+/// Korthikanti et al. 2022, table 2, in general widths (memory.hpp). Halves side by side begin with
+/// one array, and end with one sum.
 double kept_in_closed_form(const Workload& w) {
   const ModelSpec& m = w.model;
   const double t = w.parallelism.tensor;
   const double tokens = static_cast<double>(w.training.micro_batch) * w.training.sequence_length;
   const double masks = w.training.dropout ? 2 : 0;
-  const double outer = (8 + masks) * m.hidden / (w.parallelism.sequence ? t : 1);
+  const double ends = m.parallel_residual ? (2 + masks / 2) : (4 + masks);
+  const double outer = (4 + ends) * m.hidden / (w.parallelism.sequence ? t : 1);
   const double attention = 4 * (m.query_width() + t * m.rank_key_width(t));
   const double mlp = (m.gated_mlp ? 6.0 : 4.0) * m.ffn;
   const bool scores =
@@ -106,19 +109,23 @@ std::map<CollectiveOp, int> exchanges(const Program& program, Bytes bytes) {
   return found;
 }
 
+using Counts = std::map<CollectiveOp, int>;
+
+/// Of a layer, forward and backward, each of 2 b s h.
+std::pair<Counts, Counts> of_a_layer(const Workload& w) {
+  const Bytes boundary{2.0 * 512 * 1024};
+  const Chunk layer{.layers = {LayerKindId{}}};
+  const ModelBlocks model = build_model(w);
+  return {exchanges(make_program(w, model, layer, ActionKind::Forward), boundary),
+          exchanges(make_program(w, model, layer, ActionKind::Backward), boundary)};
+}
+
 // Shoeybi et al. 2019: two all-reduces each way. Korthikanti et al. 2022: two all-gathers and two
 // reduce-scatters each way, and backward gathers both inputs once more. Every one moves 2 b s h.
 TEST(Blocks, ExchangeAroundTheHalvesOfALayer) {
   Workload w = small_gpt(1);
   w.parallelism.tensor = 4;
-  const Bytes boundary{2.0 * 512 * 1024};
-  const Chunk layer{.layers = {LayerKindId{}}};
-  using Counts = std::map<CollectiveOp, int>;
-  const auto both = [&] {
-    const ModelBlocks model = build_model(w);
-    return std::pair(exchanges(make_program(w, model, layer, ActionKind::Forward), boundary),
-                     exchanges(make_program(w, model, layer, ActionKind::Backward), boundary));
-  };
+  const auto both = [&] { return of_a_layer(w); };
   EXPECT_EQ(both(),
             std::pair(Counts{{CollectiveOp::AllReduce, 2}}, Counts{{CollectiveOp::AllReduce, 2}}));
   w.parallelism.sequence = true;
@@ -143,6 +150,71 @@ TEST(Blocks, ExchangeAroundTheHalvesOfALayer) {
             std::pair(Counts{{CollectiveOp::AllReduce, 2}}, Counts{{CollectiveOp::AllReduce, 5}}));
   w.parallelism.tensor = 1;
   EXPECT_EQ(both(), std::pair(Counts{}, Counts{}));
+}
+
+// GPT-NeoX's megatron/model/transformer.py and megatron/mpu/layers.py: what both halves made is
+// summed by one all-reduce, while each product split by columns sums its input's gradient. With
+// sequence parallelism each gathers its input, twice where it does not keep it. GPT-J's code sums
+// once each way, as there is one norm.
+TEST(Blocks, ExchangeOnceBehindHalvesSideBySide) {
+  Workload w = small_gpt(1);
+  w.parallelism.tensor = 4;
+  const auto sums = [&](int forward, int backward) {
+    w.parallelism.sequence = false;
+    EXPECT_EQ(of_a_layer(w), std::pair(Counts{{CollectiveOp::AllReduce, forward}},
+                                       Counts{{CollectiveOp::AllReduce, backward}}));
+  };
+  const auto gathers = [&](int inputs, int again) {
+    w.parallelism.sequence = true;
+    EXPECT_EQ(of_a_layer(w),
+              std::pair(Counts{{CollectiveOp::AllGather, inputs}, {CollectiveOp::ReduceScatter, 1}},
+                        Counts{{CollectiveOp::AllGather, 1 + again},
+                               {CollectiveOp::ReduceScatter, inputs}}));
+  };
+  w.model.parallel_residual = true;
+  sums(1, 2);
+  gathers(2, 2);
+  w.parallelism.tensor_inputs = TensorInputs::Kept;
+  gathers(2, 0);
+  w.parallelism.tensor_inputs = TensorInputs::Again;
+  w.model.norms = 1;
+  sums(1, 1);
+  gathers(1, 1);
+  w.parallelism.tensor_inputs = TensorInputs::Halves;
+  sums(1, 2);
+  gathers(2, 2);
+  w.parallelism.tensor_inputs = TensorInputs::Each;  // queries, keys, values, the MLP's first
+  sums(1, 4);
+  gathers(4, 0);
+}
+
+// All of a layer is made again but what is behind its last product; ranks of a sequence exchange
+// keys and values as with halves one after the other.
+TEST(Blocks, HalvesSideBySideAreMadeAgainWithTheirExchanges) {
+  Workload w = small_gpt(1);
+  w.parallelism.tensor = 4;
+  w.model.parallel_residual = true;
+  w.training.recompute = Recompute::Full;
+  EXPECT_EQ(of_a_layer(w), std::pair(Counts{{CollectiveOp::AllReduce, 1}},
+                                     Counts{{CollectiveOp::AllReduce, 1 + 2}}));
+  w.training.recompute_early_stop = true;
+  EXPECT_EQ(of_a_layer(w).second, (Counts{{CollectiveOp::AllReduce, 2}}));
+  const auto along_sequences = [&] {
+    Workload shared = w;
+    shared.parallelism.tensor = 1;
+    shared.parallelism.context = 2;
+    int found = 0;
+    const ModelBlocks model = build_model(shared);
+    for (const Step& step : model.layer(0).steps) {
+      const auto* exchange = std::get_if<Exchange>(&step);
+      found += exchange != nullptr && exchange->axes == AxisSet(Axis::Context) ? 1 : 0;
+    }
+    return found;
+  };
+  const int beside = along_sequences();
+  w.model.parallel_residual = false;
+  EXPECT_EQ(beside, along_sequences());
+  EXPECT_GT(beside, 0);
 }
 
 // 512 tokens of 1,024 values in 16 bits: of the inputs of QKV and of the MLP each of four ranks

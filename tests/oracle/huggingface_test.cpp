@@ -1,6 +1,7 @@
 // Models from a config.json of Hugging Face: parameters counted by other people, field by field.
 #include "sim/scenario/huggingface.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "sim/scenario/keys.hpp"
@@ -349,6 +350,28 @@ TEST(HuggingFace, AFieldThatNothingReadsIsTold) {
   EXPECT_NE(notes(R"("num_key_value_head": 2)").find(told), std::string::npos);
   EXPECT_EQ(notes(R"("num_key_value_heads": 2, "num_key_value_head": 2)").find("nothing reads"),
             std::string::npos);
+}
+
+// GPTNeoXLayer, FalconDecoderLayer and StableLmDecoderLayer of transformers: who adds both halves
+// to one input, and behind how many norms.
+TEST(HuggingFace, SaysWhereAttentionAndMlpStandSideBySide) {
+  struct Row {
+    const char* fields;
+    bool beside;
+    int norms;
+  };
+  for (const auto& [fields, beside, norms] :
+       {Row{R"("model_type": "gpt_neox")", true, 2},
+        Row{R"("model_type": "gpt_neox", "use_parallel_residual": false)", false, 2},
+        Row{R"("model_type": "gptj")", true, 1}, Row{R"("model_type": "falcon")", true, 1},
+        Row{R"("model_type": "falcon", "new_decoder_architecture": true)", true, 2},
+        Row{R"("model_type": "falcon", "parallel_attn": false)", false, 2},
+        Row{R"("model_type": "stablelm")", false, 2},
+        Row{R"("model_type": "stablelm", "use_parallel_residual": true)", true, 1}}) {
+    const ModelSpec model = scenario_of(fmt::format("{{{}}}", fields)).workload.model;
+    EXPECT_EQ(model.parallel_residual, beside) << fields;
+    EXPECT_EQ(model.norms, norms) << fields;
+  }
 }
 
 TEST(HuggingFace, OfSeveralMediaTheLanguagePartIsTaken) {

@@ -424,5 +424,57 @@ TEST(ImportSilence, DefaultsOfTheEnvironmentMayHaveBlanksAndQuotes) {
   EXPECT_TRUE(says(result, "hidden: 64 ")) << result.scenario;
 }
 
+// ---- Switches are true or false, as Python, YAML, TOML and JSON write it.
+TEST(ImportSilence, ASwitchIsTrueOrFalse) {
+  const auto wrong = [](const char* framework, const std::string& text) {
+    const Problem problem = refused(framework, text);
+    return fmt::format("{}:{} {} {}", problem.position.line, problem.position.column,
+                       problem.message, problem.hint);
+  };
+  EXPECT_EQ(wrong("torchtitan", "[compile]\nenable = \"ture\"\n"),
+            "2:10 'compile.enable' must be true or false, found 'ture' did you mean 'true'?");
+  EXPECT_EQ(wrong("nemo",
+                  "model: {num_layers: 4, num_moe_experts: 2,\n"
+                  "  moe_shared_expert_overlap: perhaps}\n"),
+            "2:30 'model.moe_shared_expert_overlap' must be true or false, found 'perhaps' ");
+  EXPECT_EQ(refused("deepspeed",
+                    "{\"train_batch_size\": 64,\n \"zero_optimization\": {\"stage\": 3, "
+                    "\"overlap_comm\": \"treu\"}}\n")
+                .hint,
+            "did you mean 'true'?");
+  EXPECT_EQ(refused("megatron", kGpt + "--bf16 --overlap-grad-reduce=fasle").message,
+            "'--overlap-grad-reduce' must be true or false, found 'fasle'");
+  for (const char* word : {"False", "no", "off", "0"}) {
+    const Imported result = imported("nemo",
+                                     fmt::format("model: {{num_layers: 4, gated_linear_unit: {}}}\n"
+                                                 "train: {{global_batch_size: 8}}\n",
+                                                 word),
+                                     {});
+    EXPECT_TRUE(says(result, "gated_mlp: false")) << result.scenario;
+  }
+}
+
+// What decided something beside another flag is no flag without effect.
+TEST(ImportSilence, FlagsThatDecideTogetherAreBothNamed) {
+  const Imported script = imported("megatron",
+                                   kGpt +
+                                       "--bf16 --fp8-format hybrid --fp8-recipe mxfp8 "
+                                       "--first-last-layers-bf16 --num-layers-at-start-in-bf16 1 "
+                                       "--num-layers-at-end-in-bf16 1",
+                                   {});
+  EXPECT_TRUE(says(script, "# --fp8-recipe, line 1, with --fp8-format, line 1")) << script.scenario;
+  EXPECT_EQ(script.idle, 1U) << script.scenario;  // --bf16, over which fp8 lies
+  const Imported bridge =
+      imported("nemo",
+               "train: {global_batch_size: 8}\nmodel: {num_layers: 4}\nmixed_precision: {fp8: "
+               "hybrid, fp8_recipe: mxfp8, first_last_layers_bf16: true, "
+               "num_layers_at_start_in_bf16: 1}\n",
+               {});
+  EXPECT_EQ(bridge.idle, 0U) << bridge.scenario;
+  const Imported titan =
+      imported("torchtitan", "[model]\nname = \"llama3\"\nflavor = \"8B\"\n", {});
+  EXPECT_EQ(titan.idle, 0U) << titan.scenario;
+}
+
 }  // namespace
 }  // namespace danlu

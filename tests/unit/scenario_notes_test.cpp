@@ -2,11 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "sim/base/shell_word.hpp"
 #include "sim/cluster/port_note.hpp"
+#include "sim/report/counted_notes.hpp"
+#include "sim/report/plan_text.hpp"
 #include "sim/scenario/idle_fabric.hpp"
 #include "sim/scenario/load_scenario.hpp"
 #include "tests/support/support.hpp"
@@ -202,6 +205,72 @@ TEST(ScenarioNotes, LayersForPredictionThatAreLeftOut) {
   const Scenario with = load(", prediction_layers: 1");
   EXPECT_FALSE(tells(with));
   EXPECT_EQ(with.workload.model.prediction_layers, 1);
+}
+
+// Of LLaMA, whose norms are RMSNorm and whose products have no biases.
+TEST(ScenarioNotes, PartsOfUnfusedThatTheModelHasNot) {
+  const Scenario scenario = load_scenario_text(
+      "model: llama2-7b\ncluster: {topology: dgx-h100, gpus: 8}\n"
+      "training: {global_batch: 8, sequence_length: 2048, unfused: [norm, biases, packing]}\n",
+      "x.yaml", testing::shipped_presets({"parallelism.tensor=8"}));
+  EXPECT_TRUE(notes(scenario, "'training.unfused': biases has no effect: the model has no biases"));
+  for (const std::string& note : scenario.notes) {
+    EXPECT_EQ(note.find("norm has no effect"), std::string::npos) << note;
+    EXPECT_EQ(note.find("packing has no effect"), std::string::npos) << note;
+  }
+}
+
+// A framework's own list is no mistake of the user's.
+TEST(ScenarioNotes, ModelsThatGptNeoxHasNot) {
+  const auto told = [](const std::string& model) {
+    const Scenario scenario = load_scenario_text(
+        "model: " + model +
+            "\ncluster: {topology: dgx-a100, gpus: 8}\nparallelism: {tensor: 8}\n"
+            "training: {global_batch: 8, sequence_length: 2048, framework: gpt-neox}\n",
+        "x.yaml", testing::shipped_presets());
+    std::string found;
+    for (const std::string& note : scenario.notes) {
+      EXPECT_EQ(note.find("has no effect"), std::string::npos) << note;
+      found += note.starts_with("framework gpt-neox") ? note : "";
+    }
+    return found;
+  };
+  EXPECT_EQ(told("gpt-neox-20b"), "");
+  EXPECT_EQ(told("llama3-8b"),
+            "framework gpt-neox is what GPT-NeoX 1.0 does with models as GPT-NeoX-20B and Pythia: "
+            "grouped queries, a gated MLP of single operators, RMSNorm of single operators are not "
+            "in it, and rotary positions are taken to turn a quarter of each head");
+}
+
+// What each asked for where the framework does otherwise.
+TEST(PlanText, NamesLossAndFusedCastsThatAreNotTheFrameworks) {
+  const auto line = [](const std::string& training) {
+    return precision_line(
+        load_scenario_text("model: llama2-7b\ncluster: {topology: dgx-h100, gpus: 8}\n"
+                           "parallelism: {tensor: 8}\n"
+                           "training: {global_batch: 8, sequence_length: 2048, " +
+                               training + "}\n",
+                           "x.yaml", testing::shipped_presets())
+            .workload);
+  };
+  EXPECT_NE(line("loss: fused").find("never late, with loss fused"), std::string::npos);
+  EXPECT_NE(line("framework: megatron-core, precision: fp8, fused_casts: [norm, activation]")
+                .find("as megatron-core does it, with fused_casts [norm, activation]"),
+            std::string::npos);
+  EXPECT_EQ(line("framework: megatron-core, precision: fp8, fused_casts: norm").find(", with"),
+            std::string::npos);
+  EXPECT_EQ(line("framework: pytorch, loss: eager").find(", with"), std::string::npos);
+}
+
+// 2 of 3 have one note, all another in other numbers.
+TEST(CountedNotes, AreToldOnce) {
+  const std::vector<std::vector<std::string>> runs{
+      {"power is 300 W", "unfused"}, {"power is 400.5 W"}, {"unfused", "power is 500 W"}};
+  EXPECT_EQ(counted_notes(runs, "points"),
+            (std::vector<std::string>{"all 3 points, with other numbers: power is 300 W",
+                                      "2 of 3 points: unfused"}));
+  EXPECT_EQ(counted_notes(std::span(runs).first(1), "points"), runs.front());
+  EXPECT_TRUE(counted_notes({}, "points").empty());
 }
 
 TEST(ShellWord, IsQuotedWhereAShellWouldPartIt) {
