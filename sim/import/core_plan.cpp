@@ -283,6 +283,10 @@ void take_gathered_weights(Draft& draft) {
   if (draft.count("parallelism.zero") != 1) {
     draft.no_effect(*flag,
                     "only with ZeRO-1 weights are gathered here when they have been updated");
+  } else if (draft.count("parallelism.pipeline") > 1 && draft.count("parallelism.expert") > 1) {
+    draft.not_used(*flag,
+                   "with pipeline stages and experts on several ranks danlu gathers updated "
+                   "weights when the optimizer has ended");
   } else {
     draft.set("parallelism.overlap.weights", "true", flag);
   }

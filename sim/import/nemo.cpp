@@ -361,6 +361,10 @@ void finish_overlap(Draft& draft) {
     if (!draft.on(gathers->name)) {
       draft.forget("parallelism.overlap.weights");
     }
+  } else if (draft.count("parallelism.pipeline") > 1 && draft.count("parallelism.expert") > 1) {
+    draft.remark(
+        "Megatron-Bridge gathers updated weights beside the first passes (comm_overlap); with "
+        "pipeline stages and experts on several ranks danlu does when the optimizer has ended");
   } else {
     draft.set("parallelism.overlap.weights", "true", by_default);
   }

@@ -112,6 +112,8 @@ std::vector<KeyUse> scenario_uses() {
   }
   add(uses, {"parallelism.sharding"}, "parallelism.zero", "!0");
   add(uses, {"parallelism.overlap.weights"}, "parallelism.zero", "1|2");
+  uses.push_back(
+      {"parallelism.overlap.weights", "parallelism.expert", "1", {"parallelism.pipeline"}});
   add(uses,
       {"parallelism.offload.gradients", "parallelism.offload.pieces",
        "parallelism.offload.update_rate"},

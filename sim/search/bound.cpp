@@ -294,16 +294,13 @@ Seconds StepBounds::pass_time(const Program& program, const ProgramTimes& times,
   return least_pass(program, durations, times.bounds, taken.value_or(GpuShare{}));
 }
 
-/// From the end of the stage's passes on; what waits for a layer alone may be done by then.
+/// From the end of the stage's passes on; what waits for a layer alone, or for nothing, may be done
+/// by then.
 Seconds StepBounds::end_time(const Workload& w, const StageProgram& own, int stage) {
   IdVector<EndId, Seconds> finish;
   Seconds last;
   for (const EndStep& end : own.ends) {
-    if (end.ahead_of) {  // may be hidden, all of it
-      finish.push_back({});
-      continue;
-    }
-    Seconds start = end.layer ? -1 * kUnknown : Seconds{};
+    Seconds start = end.layer || end.ahead_of ? -1 * kUnknown : Seconds{};
     for (const EndId before : end.after) {
       start = std::max(start, finish[before]);
     }

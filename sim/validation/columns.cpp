@@ -57,13 +57,6 @@ Fault fault_of(const ColumnRule& rule, std::string_view cell) {
 
 }  // namespace
 
-std::string lower_case(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return result;
-}
-
 std::optional<bool> parse_flag(std::string_view text) {
   const std::string word = lower_case(text);
   if (word == "yes" || word == "true" || word == "1") {

@@ -30,6 +30,4 @@ void check_cells(const CsvTable& table, std::span<const ColumnRule> rules);
 std::optional<bool> parse_flag(std::string_view text);
 inline constexpr std::string_view kFlagWords = "yes, true, 1 or no, false, 0";
 
-std::string lower_case(std::string_view text);
-
 }  // namespace danlu

@@ -105,7 +105,8 @@ bool overlaps_data(const TrainingRow& row, const ShardingWords& sharding) {
 bool overlaps_weights(const TrainingRow& row, const ShardingWords& sharding) {
   const bool by_framework = row.says("framework", "megatron-bridge") ||
                             (row.says("framework", "nemo") && !row.says("framework", "automodel"));
-  return sharding.zero == 1 && overlaps_data(row, sharding) &&
+  const bool can = row.count("pp", 1) == 1 || row.count("ep", 1) == 1;
+  return sharding.zero == 1 && can && overlaps_data(row, sharding) &&
          (by_framework || row.says("notes", "overlap-param-gather"));
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/base/csv.hpp"
+#include "sim/base/text.hpp"
 #include "sim/base/units.hpp"
 #include "sim/validation/columns.hpp"
 

@@ -44,8 +44,9 @@
 //                       (scaled_dot_product_attention) until 2025: flash2 where the GPU has it,
 //                       for PyTorch preferred cuDNN on Hopper only later
 //                       (check_prefer_cudnn_attention of its sdp_utils.cpp; models/attention.py of
-//                       torchtitan), and on AMD's GPUs triton, AOTriton, where it is known; other fused ones: the framework's, or the usual one of the
-//                       GPU; nothing: fused from 2023 on, else unfused. In tf32 and fp32 unfused
+//                       torchtitan), and on AMD's GPUs triton, AOTriton, where it is known; other
+//                       fused ones: the framework's, or the usual one of the GPU; nothing: fused
+//                       from 2023 on, else unfused. In tf32 and fp32 unfused
 //                       whatever is said: fused kernels are of 16 bits
 //                       "fp8 attention" in the notes: cudnn_fp8, where the GPU has it
 //   dropout             with unfused attention (Megatron's default of 0.1 in those years), but for
@@ -131,7 +132,8 @@
 //                       have --overlap-grad-reduce; not where either says "no overlap". A "PP=n"
 //                       before it limits that to runs with n stages. With ZeRO-2, -3 and FSDP
 //                       always
-//   overlap.weights     for ZeRO-1 with overlap.data under NeMo, but for its
+//   overlap.weights     without stages or without experts on several ranks, for ZeRO-1 with
+//                       overlap.data under NeMo, but for its
 //                       Automodel (overlap_param_gather of its
 //                       lightning/pytorch/callbacks/megatron_comm_overlap.py, overlap_param_sync
 //                       before) and Megatron-Bridge (its CommOverlapConfig), and where the notes

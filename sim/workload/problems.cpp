@@ -230,9 +230,10 @@ class Checker {
           "use collectives steady, or expert_exchange all-to-all");
     }
     if (w_.model.side_by_side()) {
-      add({"model.norms", "model.parallel_residual", "model.experts.count"},
+      const bool one_norm = w_.model.norms == 1;
+      add({one_norm ? "model.norms" : "model.parallel_residual", "model.experts.count"},
           fmt::format("experts stand behind attention, not beside it, found {}",
-                      w_.model.norms == 1 ? "norms 1" : "parallel_residual true"));
+                      one_norm ? "norms 1" : "parallel_residual true"));
     }
   }
 

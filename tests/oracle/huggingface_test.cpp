@@ -355,6 +355,10 @@ TEST(HuggingFace, AFieldThatNothingReadsIsTold) {
 // GPTNeoXLayer, FalconDecoderLayer and StableLmDecoderLayer of transformers: who adds both halves
 // to one input, and behind how many norms.
 TEST(HuggingFace, SaysWhereAttentionAndMlpStandSideBySide) {
+  constexpr const char* kSizes =  // under the names that models give them
+      R"("num_hidden_layers": 2, "hidden_size": 256, "num_attention_heads": 4, "num_key_value_heads": 4,
+         "intermediate_size": 1024, "vocab_size": 1000,
+         "n_layer": 2, "n_embd": 256, "n_head": 4, "n_inner": 1024)";
   struct Row {
     const char* fields;
     bool beside;
@@ -368,7 +372,7 @@ TEST(HuggingFace, SaysWhereAttentionAndMlpStandSideBySide) {
         Row{R"("model_type": "falcon", "parallel_attn": false)", false, 2},
         Row{R"("model_type": "stablelm")", false, 2},
         Row{R"("model_type": "stablelm", "use_parallel_residual": true)", true, 1}}) {
-    const ModelSpec model = scenario_of(fmt::format("{{{}}}", fields)).workload.model;
+    const ModelSpec model = scenario_of(fmt::format("{{{}, {}}}", fields, kSizes)).workload.model;
     EXPECT_EQ(model.parallel_residual, beside) << fields;
     EXPECT_EQ(model.norms, norms) << fields;
   }

@@ -50,13 +50,13 @@ using Enums = ::testing::Types<
     ActionKind, Algorithm, Arrivals::Clock, Arrivals::Kind, AttentionKind, Axis,
     CampaignEvent::Kind, CampaignPart, CheckpointTier::Interval, CollectiveMode, CollectiveOp,
     Component, ComputePart, ContextExchange, CudaGraphs, Deal, Detection::Kind, Duration::Kind,
-    FabricKind, FaultCause::Effect, FoldMode, Fp8Recipe, HostWait, KernelKind, LinkKind, LoraTarget,
-    FrozenPart, Likeness, PeakLikeness, PeakOf, ModelKind, ModelPart, Norm, Biased, OptimizerKind,
-    PassKind, UnfusedPart, Precision, Protocol, QkNorm, Recompute, RecomputePart,
+    FabricKind, FaultCause::Effect, FoldMode, Fp8Amax, Fp8Recipe, HostWait, KernelKind, LinkKind,
+    LoraTarget, FrozenPart, Likeness, PeakLikeness, PeakOf, ModelKind, ModelPart, Norm, Biased,
+    OptimizerKind, PassKind, UnfusedPart, Precision, Protocol, QkNorm, Recompute, RecomputePart,
     RecoverySpec::Kind, Reduce, Reshard, Routing, ScaleUpKind, Setting::Source, Span,
     SweepPoint::Status, TableKind, TensorInputs, TensorOverlap, TimePart, TokenExchange, VertexKind,
     CastMaker, KernelWidth, NarrowPart, NodeChoice, Loss, Outermost, UnitPart, GradientPass>;
-constexpr std::size_t kTables = 64;
+constexpr std::size_t kTables = 65;
 TYPED_TEST_SUITE(EveryTable, Enums);
 
 TYPED_TEST(EveryTable, NamesEveryValueOnce) {

@@ -159,7 +159,7 @@ TEST(PredictedFirst, TablesOfTheDocumentAreThoseOfToday) {
     all += line(fmt::format("round {}", round), runs);
     every.insert(every.end(), runs.begin(), runs.end());
   }
-  put(page, "all", all + line("all five", every));
+  put(page, "all", all + line("all of them", every));
   if (std::getenv("UPDATE_DOCS") != nullptr) {
     std::ofstream(path, std::ios::binary) << page;
     return;

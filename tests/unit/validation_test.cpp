@@ -251,8 +251,8 @@ TEST(GemmTable, MeetsItsErrors) {
     EXPECT_LE(of.median_abs.value_or(1), median);
     EXPECT_LE(of.p90_abs.value_or(1), p90);
   };
-  expect(products, 1361, 0.05, 0.18);
-  expect(attention, 272, 0.05, 0.155);  // 0.15 without DeepSeek's heads on B200, not modelled
+  expect(products, 1364, 0.05, 0.18);
+  expect(attention, 378, 0.05, 0.155);  // 0.15 without DeepSeek's heads on B200, not modelled
   expect(eight_bits, 40, 0.07, 0.18);
   expect(passes, 54, 0.08, 0.25);
 }
