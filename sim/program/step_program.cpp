@@ -13,8 +13,8 @@
 namespace danlu {
 namespace {
 
-/// Of mixtures two queues would run beside all lanes of experts' ranks, which then have to be played
-/// by segments, six times as many tasks: they gather before the step.
+/// Of mixtures two queues would run beside all lanes of experts' ranks, which then have to be
+/// played by segments, six times as many tasks: they gather before the step.
 bool gathers_ahead(const ParallelismSpec& split) {
   return split.gathers_ahead() && split.expert == 1;
 }

@@ -132,7 +132,7 @@ TEST(Gantt, RowsAreWhatTheScheduleSays) {
       std::vector<Action> shown;
       Seconds last;
       for (const GanttSpan& span : visible_spans(row, gantt.step)) {
-        EXPECT_GE(span.interval.start, last - 1e-12 * gantt.step);  // but for rounding
+        EXPECT_GE(span.interval.start, last - 1e-10 * gantt.step);  // but for rounding
         EXPECT_GE(span.interval.finish, span.interval.start);
         last = span.interval.finish;
         if (span.kind == GanttSpan::Kind::Pass) {

@@ -356,7 +356,8 @@ TEST(HuggingFace, AFieldThatNothingReadsIsTold) {
 // to one input, and behind how many norms.
 TEST(HuggingFace, SaysWhereAttentionAndMlpStandSideBySide) {
   constexpr const char* kSizes =  // under the names that models give them
-      R"("num_hidden_layers": 2, "hidden_size": 256, "num_attention_heads": 4, "num_key_value_heads": 4,
+      R"("num_hidden_layers": 2, "hidden_size": 256, "num_attention_heads": 4,
+         "num_key_value_heads": 4,
          "intermediate_size": 1024, "vocab_size": 1000,
          "n_layer": 2, "n_embd": 256, "n_head": 4, "n_inner": 1024)";
   struct Row {
