@@ -62,7 +62,7 @@ ParallelismSpec random_parallelism(Dice& dice, int gpus) {
   p.overlap_tensor = dice.one_of(TensorOverlap::Full);
   p.tensor_chunks = dice.between(1, 4);
   p.overlap_data = dice.coin();
-  p.overlap_weights = dice.coin();
+  p.overlap_weights = p.overlap_data;
   p.overlap_pipeline = dice.coin();
   return p;
 }
@@ -406,8 +406,8 @@ void add_widths(Dice& dice, Case& drawn) {
     }
     t.precision = dice.pick({Precision::Fp8, Precision::Mxfp8, Precision::Fp4});
     t.fp8_recipe = dice.one_of(Fp8Recipe::Blockwise);
-    t.fp8_amax = dice.one_of(Fp8Amax::All);
     t.narrow_weights = dice.coin();
+    t.fp8_amax = t.narrow_weights ? Fp8Amax::All : Fp8Amax::Own;
     t.fused_casts = dice.coin() ? std::vector{CastMaker::Norm, CastMaker::Activation}
                                 : std::vector<CastMaker>{};
     t.wide_first_layers = drawn.workload.model.layers > 2 ? dice.between(0, 1) : 0;
