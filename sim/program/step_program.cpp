@@ -13,12 +13,6 @@
 namespace danlu {
 namespace {
 
-/// Of mixtures two queues would run beside all lanes of experts' ranks, which then have to be
-/// played by segments, six times as many tasks: they gather before the step.
-bool gathers_ahead(const ParallelismSpec& split) {
-  return split.gathers_ahead() && split.expert == 1;
-}
-
 /// Writes what one stage does. One class, since its end waits for passes that it noted on the way.
 class StageWriter {
  public:
@@ -34,7 +28,7 @@ class StageWriter {
     add_tensor_sums(stage);
     const Placement placement = w_.placement();
     const std::vector<int> tables = w_.table_stages();
-    if (gathers_ahead(w_.parallelism)) {
+    if (w_.parallelism.gathers_ahead()) {
       add_gathers_ahead(stage);
     }
     const bool holds_table = std::find(tables.begin(), tables.end(), stage) != tables.end();
@@ -262,7 +256,7 @@ class StageWriter {
     gather_shards("gather momentum", momentum);
     w_.offload.optimizer ? add_host_update(on_host) : add(std::move(update));
     if (w_.parallelism.zero < 3) {
-      if (!w_.parallelism.gathers_updated() && !gathers_ahead(w_.parallelism)) {
+      if (!w_.parallelism.overlaps_updated()) {
         gather_shards("gather parameters", gathered);
       }
       place_pieces(stage);

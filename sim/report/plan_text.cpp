@@ -190,9 +190,7 @@ std::string overlap_line(const Workload& workload) {
   add(p.expert > 1 && p.overlap_shared, true, "shared experts with dispatch and combine", "");
   add(p.expert > 1 && !p.overlap_pairs, false, "", "expert");
   add(p.data * p.context * p.ulysses > 1, p.overlap_data, "data", "data");
-  add(p.data * p.context * p.ulysses > 1 && p.overlaps_updated() &&
-          (p.pipeline == 1 || p.expert == 1),
-      true, "updated weights", "");
+  add(p.data * p.context * p.ulysses > 1 && p.overlaps_updated(), true, "updated weights", "");
   if (hidden.empty() && bare.empty()) {
     return "";
   }

@@ -192,10 +192,15 @@ struct ParallelismSpec {
   int expert_tensor_ranks() const { return expert_tensor.value_or(tensor); }
   /// Weights whose optimizer's state alone is split travel when they are first used, not before:
   /// layer by layer within the first passes, ...
-  bool gathers_updated() const { return overlaps_updated() && pipeline == 1; }
-  /// ... or with stages, all of which begin with the step, chunk by chunk ahead of these.
-  bool gathers_ahead() const { return overlaps_updated() && pipeline > 1; }
-  bool overlaps_updated() const { return overlap_weights && (zero == 1 || zero == 2); }
+  bool gathers_updated() const { return splits_state_alone() && overlap_weights && pipeline == 1; }
+  /// ... or with stages, all of which begin with the step, chunk by chunk ahead of these. Not of
+  /// mixtures: two queues would run beside all lanes of experts' ranks, which then have to be played
+  /// by segments, six times as many tasks.
+  bool gathers_ahead() const {
+    return splits_state_alone() && overlap_weights && pipeline > 1 && expert == 1;
+  }
+  bool overlaps_updated() const { return gathers_updated() || gathers_ahead(); }
+  bool splits_state_alone() const { return zero == 1 || zero == 2; }
   /// Ranks of a stage.
   double stage_ranks() const { return 1.0 * tensor * ulysses * context * data; }
   Mesh mesh() const;
