@@ -194,8 +194,8 @@ struct ParallelismSpec {
   /// layer by layer within the first passes, ...
   bool gathers_updated() const { return splits_state_alone() && overlap_weights && pipeline == 1; }
   /// ... or with stages, all of which begin with the step, chunk by chunk ahead of these. Not of
-  /// mixtures: two queues would run beside all lanes of experts' ranks, which then have to be played
-  /// by segments, six times as many tasks.
+  /// mixtures: two queues would run beside all lanes of experts' ranks, which then have to be
+  /// played by segments, six times as many tasks.
   bool gathers_ahead() const {
     return splits_state_alone() && overlap_weights && pipeline > 1 && expert == 1;
   }
