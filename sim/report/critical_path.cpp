@@ -30,9 +30,7 @@ class PathWalker {
       if (candidates.empty()) {
         break;
       }
-      at = *std::max_element(candidates.begin(), candidates.end(), [&](TaskId a, TaskId b) {
-        return finish(a) != finish(b) ? finish(a) < finish(b) : a > b;
-      });
+      at = last_of(candidates);
       go_to_copy(at, copy);
     }
     add_communications();
@@ -43,6 +41,24 @@ class PathWalker {
 
  private:
   Seconds finish(TaskId task) const { return timeline_.finish[task]; }
+
+  /// Whether it is later but for rounding. What is not takes the place of nothing: the path goes by
+  /// what was planned first, the same way folded and unfolded and on every machine.
+  bool is_later(Seconds time, Seconds than) const {
+    constexpr double kRounding = 1e-12;  // of the step
+    return time > than + timeline_.end * kRounding;
+  }
+
+  /// What finishes last; of those that do at one time the first.
+  TaskId last_of(std::span<const TaskId> tasks) const {
+    const TaskId last = *std::max_element(
+        tasks.begin(), tasks.end(), [&](TaskId a, TaskId b) { return finish(a) < finish(b); });
+    TaskId first = last;
+    for (const TaskId task : tasks) {
+      first = is_later(finish(last), finish(task)) ? first : std::min(first, task);
+    }
+    return first;
+  }
 
   /// The same task of the step, as one of the round that repeats: what was played before a copy of
   /// the round stands for the copy before.
@@ -63,7 +79,8 @@ class PathWalker {
 
   TaskId last_of_all() const {
     const auto last = std::max_element(timeline_.finish.begin(), timeline_.finish.end());
-    return timeline_.finish.id_at(last);
+    return timeline_.finish.id_at(std::find_if(
+        timeline_.finish.begin(), last, [&](Seconds finish) { return !is_later(*last, finish); }));
   }
 
   void add(TaskId task) {
@@ -107,7 +124,7 @@ class PathWalker {
         static_cast<std::size_t>(std::find(lanes.begin(), lanes.end(), run) - lanes.begin());
     std::optional<Place> last = Place{lane, 0};
     for (std::size_t i = 1; i < slice.last - slice.first; ++i) {
-      last = finish_of({lane, i}) > finish_of(*last) ? Place{lane, i} : *last;
+      last = is_later(finish_of({lane, i}), finish_of(*last)) ? Place{lane, i} : *last;
     }
     Place at = *last;
     for (; last; at = last.value_or(at)) {
@@ -119,11 +136,12 @@ class PathWalker {
         if (segment.is_compute && other != at.lane) {
           continue;
         }
-        first.lane =
-            timeline_.start[lanes[other]] > timeline_.start[lanes[first.lane]] ? other : first.lane;
+        first.lane = is_later(timeline_.start[lanes[other]], timeline_.start[lanes[first.lane]])
+                         ? other
+                         : first.lane;
         for (const std::uint32_t before : waits_.of(at.at)) {
           const Place candidate{other, before};
-          last = !last || finish_of(candidate) > finish_of(*last) ? candidate : *last;
+          last = !last || is_later(finish_of(candidate), finish_of(*last)) ? candidate : *last;
         }
       }
       const Seconds ready = last ? finish_of(*last) : timeline_.start[lanes[first.lane]];

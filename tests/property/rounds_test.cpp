@@ -59,6 +59,32 @@ void expect_same(const Json& found, const Json& whole, double step) {
   }
 }
 
+/// Whether rounding alone ends the rounds of a step that was played whole: where two groups that
+/// share a link are in step with each other, and would not come back to it once one is ahead, a
+/// last digit grows from round to round until it is seen. Rounds that were alike are alike for ever
+/// in exact arithmetic, which is how they are counted.
+bool tips_by_rounding(const StepPlan& plan, const CountedRounds& rounds, const StepPlan& all,
+                      const Timeline& whole) {
+  double early = 0;  // furthest that a copy is from where it should be, in periods
+  double late = 0;
+  for (std::size_t number = 0; number < plan.strands.size(); ++number) {
+    const CountedRounds::Strand& strand = rounds.strands[number];
+    const std::size_t length = index(strand.last) - index(strand.first);
+    const std::size_t first = index(strand.first) + index(all.strands[number].begins.front()) -
+                              index(plan.strands[number].begins.front());
+    const double period = rounds.paces[strand.group].period.value;
+    for (std::size_t at = first; at < first + length; ++at) {
+      for (int copy = 0; copy <= rounds.more; ++copy) {
+        const auto task = make_id<TaskId>(at + static_cast<std::size_t>(copy) * length);
+        const double apart = (whole.start[task] - whole.start[make_id<TaskId>(at)]).value;
+        double& most = copy <= 8 ? early : late;
+        most = std::max(most, std::abs(apart / period - copy));
+      }
+    }
+  }
+  return early < 1e-11 && late > 1e-6;
+}
+
 constexpr std::size_t kMostTasks = 5000;  // of what is played; a whole step has many times as many
 
 class Rounds : public ::testing::TestWithParam<int> {};
@@ -66,6 +92,7 @@ class Rounds : public ::testing::TestWithParam<int> {};
 TEST_P(Rounds, ThatAreCountedAreThoseThatWouldBePlayed) {
   int tried = 0;
   int counted = 0;
+  int tipped = 0;
   testing::for_each_case(
       {.first = 5001, .cases = 60}, GetParam(), [&](const Case& of_any, std::uint64_t seed) {
         if (HasFailure()) {
@@ -91,13 +118,18 @@ TEST_P(Rounds, ThatAreCountedAreThoseThatWouldBePlayed) {
         const StepPlan all = plan_step(drawn.workload, cluster);
         const Timeline whole = play_max_min(all.graph).value();
         const double step = whole.end.value;
+        if (tips_by_rounding(plan, timeline.rounds, all, whole)) {
+          ++tipped;
+          return;
+        }
         ASSERT_NEAR(timeline.end.value / step, 1, 1e-10);
         const Report found = measure("step", drawn.workload, cluster, plan, timeline);
         const Report expected = measure("step", drawn.workload, cluster, all, whole);
         expect_same(figures_of(found), figures_of(expected), step);
         EXPECT_NEAR(length_of(found.critical_path), length_of(expected.critical_path), 1e-9 * step);
       });
-  fmt::print("{} steps whose rounds repeat, of {}\n", counted, tried);
+  fmt::print("{} steps whose rounds repeat, of {}; {} but for rounding\n", counted, tried, tipped);
+  EXPECT_LE(tipped, 1 + counted / 20);
   EXPECT_GE(counted, std::getenv("DANLU_SEED") == nullptr ? 1 : 0);
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, Rounds, ::testing::Range(0, 4));
