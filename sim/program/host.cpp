@@ -28,13 +28,14 @@ Seconds parts_time(const Segment& segment, const HostSpec& host, bool is_pair) {
 
 Seconds launch_time(const Segment& segment, const HostSpec& host) {
   if (segment.is_compute) {
-    const Seconds launch = segment.again ? host.launch_again.value_or(host.launch) : host.launch;
     Seconds time;
+    Seconds further;
     for (const Kernel& kernel : segment.kernels) {
-      const Seconds further = kernel.kind == KernelKind::Gemm ? host.expert : host.cast;
-      time += kernel.launches * launch + (kernel.products - 1) * further;
+      time += host.launch + (kernel.launches - 1) * host.operators.value_or(host.launch);
+      further += (kernel.products - 1) * (kernel.kind == KernelKind::Gemm ? host.expert : host.cast);
     }
-    return time;
+    const bool longer = segment.again && host.launch_again && host.launch > Seconds{};
+    return (longer ? *host.launch_again / host.launch : 1.0) * time + further;
   }
   return is_of_unit(segment) ? host.unit : host.exchange;
 }

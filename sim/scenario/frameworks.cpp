@@ -17,6 +17,9 @@ constexpr std::string_view kMegatronCode =
 constexpr std::string_view kOwnSteps =
     "fitted: steps of small models on one H100 (PyTorch 2.11, eager) whose GPU is idle most of the "
     "time; by operator 7 to 20 us were measured, a linear with its backward takes 370 us";
+constexpr std::string_view kOperator =
+    "measured: 7 us from one elementwise operator to the next, 13 us a norm (one H100, PyTorch "
+    "2.11)";
 constexpr std::string_view kCheckpoint =
     "fitted, as host.launch: non-reentrant checkpoints make a layer's host time 2.2 times as long "
     "(measured, one H200, PyTorch 2.11), of which its kernels alone are 1.35";
@@ -108,6 +111,10 @@ constexpr std::string_view kFlat =
     "copied, but autograd joins the gradients of torch.split, and torch/distributed/fsdp/"
     "_runtime_utils.py (2.1) makes them as wide as they travel and divides them before they are "
     "scattered (_post_backward_hook, _div_if_needed)";
+constexpr std::string_view kFoundryLayers =
+    "flat as pytorch-fsdp1; github.com/mosaicml/llm-foundry llmfoundry/models/layers/{blocks,ffn}.py: "
+    "x + dropout(b), nn.GELU and nn.Linear with biases (no_bias is false), whose gradients PyTorch "
+    "sums by a kernel of its own; norms (low_precision_layernorm) are one kernel";
 constexpr std::string_view kFlatHooks =
     "measured: a layer under FSDP1 takes the host 2.5 ms more forward and backward, for two "
     "gathers and a reduction (one H200, PyTorch 2.11)";
@@ -205,8 +212,9 @@ const std::vector<FrameworkRow>& framework_rows() {
                    kNeoxLayers}}},
       {.name = "pytorch",
        .is = "PyTorch's single operators (eager), with DDP or FSDP",
-       .values = {{"host.launch", "44 us", kOwnSteps},
-                  {"host.launch_again", "150 us", kCheckpoint},
+       .values = {{"host.launch", "48 us", kOwnSteps},
+                  {"host.operator", "10 us", kOperator},
+                  {"host.launch_again", "160 us", kCheckpoint},
                   {"host.exchange", "40 us", "as a launch"},
                   {"host.unit", "600 us", kHooks},
                   {"training.loss", "eager", kPytorchLoss},
@@ -242,8 +250,9 @@ const std::vector<FrameworkRow>& framework_rows() {
       {.name = "nanotron",
        .is = "nanotron (Hugging Face)",
        .values =
-           {{"host.launch", "44 us", "as pytorch"},
-            {"host.launch_again", "150 us", "as pytorch"},
+           {{"host.launch", "48 us", "as pytorch"},
+            {"host.operator", "10 us", "as pytorch"},
+            {"host.launch_again", "160 us", "as pytorch"},
             {"host.waits", "send",
              "src/nanotron/parallel/pipeline_parallel/p2p.py: shapes are read from the GPU before "
              "each receipt"},
@@ -276,7 +285,7 @@ const std::vector<FrameworkRow>& framework_rows() {
                    "submit_benchmarks.py: attn_impl is triton unless asked, and sweep.sh does not; "
                    "sweep.py asks for flash (flash-attn 2.4.2) on 128 H100 and more, but for "
                    "13b and 30b, which nothing here tells apart"},
-                  {"training.unfused", "[flat]", kFlat},
+                  {"training.unfused", "[flat, biases, activation, residual]", kFoundryLayers},
                   {"training.fp8_amax", "all",
                    "TransformerEngine's default: te.fp8_autocast without a group of "
                    "mosaicml/composer composer/core/precision.py"},
@@ -284,9 +293,11 @@ const std::vector<FrameworkRow>& framework_rows() {
                   {"training.optimizer.implementation", "foreach",
                    "from memory: its DecoupledAdamW takes an operator at a time"}}},
       {.name = "huggingface",
-       .is = "Hugging Face's models as they are",
+       .is = "Hugging Face's models as they are; their checkpoints are reentrant unless told "
+             "(gradient_checkpointing_enable of transformers/modeling_utils.py), which save no "
+             "tensor by a hook: what is computed again is launched as it was",
        .as = "as pytorch",
-       .without = {"parallelism.tensor_inputs", "parallelism.overlap.tensor"},
+       .without = {"host.launch_again", "parallelism.tensor_inputs", "parallelism.overlap.tensor"},
        .values = {{"training.unfused", "[norm, positions, activation, residual, softmax]",
                    "transformers/models/*/modeling_*.py: single operators"},
                   {"training.gradient_passes", "[norm, clip]", kTorchClip},

@@ -16,6 +16,10 @@ std::vector<KeyRow> host_keys() {
       duration("host.launch_again", &HostSpec::launch_again, "",
                "The same of what is computed again, where the framework has more to do for it "
                "(hooks of PyTorch's checkpoint); as host.launch if left out"),
+      duration("host.operator", &HostSpec::operators, "",
+               "The same of each further kernel of what single operators do in several "
+               "(training.unfused, training.loss), which takes less than a product or a module of "
+               "its own does; as host.launch if left out"),
       duration("host.exchange", &HostSpec::exchange, "0 s",
                "The same of a collective or copy within a pass"),
       duration("host.unit", &HostSpec::unit, "0 s",

@@ -240,9 +240,12 @@ void add_host(const TrainingRow& row, RowSection& section) {
     keys.push_back(fmt::format("graphs: {}", graphs_of(row)));
   }
   const std::string_view framework = framework_of(row);
-  if (reentrant_checkpoints(row).value_or(false) &&
-      !profile_value(framework, "host.launch_again").empty()) {
-    keys.push_back(fmt::format("launch_again: {}", profile_value(framework, "host.launch")));
+  const bool hooks = !profile_value(framework, "host.launch_again").empty();
+  if (const std::optional<bool> reentrant = reentrant_checkpoints(row);
+      reentrant && *reentrant == hooks) {
+    keys.push_back(fmt::format("launch_again: {}",
+                               *reentrant ? profile_value(framework, "host.launch")
+                                          : profile_value("pytorch", "host.launch_again")));
   }
   if (!keys.empty()) {
     section.line(fmt::format("host: {{{}}}", fmt::join(keys, ", ")));
@@ -430,7 +433,8 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
   const bool drops = is_unfused(row) && !gated && !row.says("notes", "no dropout");
   section.line(fmt::format("  dropout: {}", drops));
   const bool fuses_rotary =
-      row.says("framework", "automodel") && row.says("attention_kernel", "transformerengine");
+      row.says("notes", "fused rotary") ||
+      (row.says("framework", "automodel") && row.says("attention_kernel", "transformerengine"));
   if (row.says("notes", "fused norm and rotary")) {
     add("unfused", without("norm", without("positions", unfused_by(framework_of(row)))));
   } else if (row.says("notes", "no rotary") || fuses_rotary) {

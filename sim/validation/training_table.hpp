@@ -125,7 +125,8 @@
 //                       framework's. kept_narrow: activation where they have FP8_ACTIVATION
 //   host.launch_again   as host.launch with "reentrant checkpoints" in the notes: these save no
 //                       tensor by a hook (torch/utils/checkpoint.py), which is what makes layers
-//                       that are computed again slow to launch
+//                       that are computed again slow to launch; PyTorch's with "non-reentrant
+//                       checkpoints" under a framework whose are reentrant
 //   gpu.power           "GPUs limited to n W" in the notes; "HBM2e of x TB/s": the memory's rate
 //   overlap.data        where the sharding text says overlap, and for ZeRO-1 under Megatron-Bridge
 //                       (its CommOverlapConfig) and InternEvo (overlap_sync_grad); where the notes
@@ -176,7 +177,7 @@
 //                       weights; "no rotary": no pass for positions; "untied" and "no positions":
 //                       an output head of its own, no table
 //   positions           fused under NeMo Automodel with TransformerEngine (rope_fusion of its
-//                       llm_benchmark recipes)
+//                       llm_benchmark recipes), and with "fused rotary" in the notes
 //   fused rms norm ...  "... only on 80GB rows" in the notes: rows on less have it eager;
 //                       "RMSNorm of single operators": so
 //   fused norm and ...  "fused norm and rotary" in the notes: neither is in passes of its own

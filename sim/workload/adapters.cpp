@@ -148,11 +148,12 @@ void add_adapter(const RankShape& z, const Output& out, Operator& op) {
       return kernel;
     });
   };
-  const auto pass = [&](double values, double bytes) {
-    return beside_fullest(
-        [&](double more) { return memory_pass(more * t * values * held * bytes); });
+  // Elementwise operators, one after the other: their bytes of a token, and kernels.
+  const auto pass = [&](double bytes, int kernels) {
+    return beside_fullest([&](double more) {
+      return memory_pass(more * t * held * bytes, PassKind::Stream, kernels);
+    });
   };
-  const double cast = base + e;  // bytes
   const auto add = [](Kernels& kernels, Kernels more) {
     kernels.insert(kernels.end(), more.begin(), more.end());
   };
@@ -165,21 +166,23 @@ void add_adapter(const RankShape& z, const Output& out, Operator& op) {
     add(op.forward, {of_tokens(r, in, share_a), into_sum(out.held, r, share_b)});
     add(op.input_gradient, {of_tokens(r, out.held, share_b), into_sum(in, r, share_a)});
   } else {
-    add(op.forward, {of_tokens(r, in, share_a), of_tokens(out.held, r, share_b),
-                     pass(out.held, 2 * e + (base + 2 * e))});
-    add(op.input_gradient, {pass(out.held, 2 * e), of_tokens(r, out.held, share_b),
-                            of_tokens(in, r, share_a), pass(in, 3 * base)});
+    add(op.forward, {of_tokens(r, in, share_a), of_tokens(out.held, r, share_b)});
+    add(op.input_gradient, {of_tokens(r, out.held, share_b), of_tokens(in, r, share_a)});
   }
   add(op.weight_gradient, {of_weight(in, r, share_a), of_weight(r, out.held, share_b)});
-  if (wide) {
-    add(op.forward, {pass(in, cast), pass(out.held, cast)});
-    add(op.input_gradient, {pass(out.held, cast), pass(in, cast)});
+  constexpr double kMask = 1;  // bytes
+  const bool apart = !fuses_adapters(z);
+  const bool drops = z.training.lora.dropout > 0;
+  const double both_ways =
+      (wide ? (in + out.held) * (base + e) : 0) + (drops ? in * (2 * e + kMask) : 0);
+  const int kernels = (apart ? 2 : 0) + (wide ? 2 : 0) + (drops ? 1 : 0);
+  if (kernels > 0) {
+    const double forward = apart ? out.held * (2 * e + (base + 2 * e)) : 0;
+    const double backward = apart ? out.held * 2 * e + in * 3 * base : 0;
+    add(op.forward, {pass(forward + both_ways, kernels)});
+    add(op.input_gradient, {pass(backward + both_ways, kernels)});
   }
-  if (z.training.lora.dropout > 0) {
-    constexpr double kMask = 1;  // bytes
-    const Kernel drop = pass(in, 2 * e + kMask);
-    add(op.forward, {drop});
-    add(op.input_gradient, {drop});
+  if (drops) {
     op.kept += Bytes{kMask * t * in * held * fullest};
   }
   if (makes_own_input(z.training.lora)) {

@@ -39,6 +39,7 @@ inline constexpr auto kNames<HostWait> = std::to_array<Named<HostWait>>(
 struct HostSpec {
   Seconds launch;                       // of a kernel, from one to the next
   std::optional<Seconds> launch_again;  // the same where it is computed again; none: as launch
+  std::optional<Seconds> operators;     // of each further kernel of a pass; none: as launch
   Seconds exchange;                     // of a collective or a copy within a pass
   Seconds unit;    // the same of a unit's weights or gradients (sharding.hpp), hooks included
   Seconds expert;  // the same of each further expert of a grouped product
@@ -58,8 +59,10 @@ struct HostSpec {
           &HostSpec::cast, &HostSpec::node, &HostSpec::piece}) {
       other.*time = factor * (this->*time);
     }
-    if (launch_again) {
-      other.launch_again = factor * *launch_again;
+    for (std::optional<Seconds> HostSpec::*time : {&HostSpec::launch_again, &HostSpec::operators}) {
+      if (this->*time) {
+        other.*time = factor * *(this->*time);
+      }
     }
     return other;
   }

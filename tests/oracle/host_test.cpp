@@ -43,6 +43,19 @@ TEST(Host, GpuWaitsForWhatIsLaunchedLate) {
   EXPECT_TRUE(near(length(host, {60_us, 20_us, 3_us}).value, 93e-6));  // 10 + 60 + 20 + 3
 }
 
+// What single operators do in four kernels: one as any other, three more quickly; and computed
+// again all of them 2.5 times as slowly.
+TEST(Host, OperatorsFollowEachOtherMoreQuickly) {
+  Program program = three();
+  program.segments[1].kernels = {memory_pass(1, PassKind::Stream, 4)};
+  program.segments[2].kernels = {memory_pass(1, PassKind::Stream, 4)};
+  program.segments[2].again = true;
+  const HostSpec host{.launch = 10_us, .launch_again = 25_us, .operators = 2_us};
+  EXPECT_EQ(launches_of(program, host).times, (std::vector<Seconds>{10_us, 16_us, 40_us}));
+  EXPECT_EQ(launches_of(program, {.launch = 10_us}).times,
+            (std::vector<Seconds>{10_us, 40_us, 40_us}));
+}
+
 // A CPU that takes 1.5 times as long launches at 15, 60 and 75 us; what experts, casts, parts of
 // pairs and computing again take grows with it.
 TEST(Host, SlowCpuTakesLongerForEverything) {
@@ -50,6 +63,7 @@ TEST(Host, SlowCpuTakesLongerForEverything) {
   EXPECT_TRUE(near(length(host, {1_us, 2_us, 3_us}).value, 78e-6));
   const HostSpec all{.launch = 1_us,
                      .launch_again = 2_us,
+                     .operators = 9_us,
                      .exchange = 3_us,
                      .unit = 4_us,
                      .expert = 5_us,
@@ -59,8 +73,8 @@ TEST(Host, SlowCpuTakesLongerForEverything) {
                      .slowdown = 2};
   const HostSpec slow = all.on_its_cpu();
   EXPECT_EQ((std::vector{slow.launch, *slow.launch_again, slow.exchange, slow.unit, slow.expert,
-                         slow.cast, slow.node, slow.piece}),
-            (std::vector<Seconds>{2_us, 4_us, 6_us, 8_us, 10_us, 12_us, 14_us, 16_us}));
+                         slow.cast, slow.node, slow.piece, *slow.operators}),
+            (std::vector<Seconds>{2_us, 4_us, 6_us, 8_us, 10_us, 12_us, 14_us, 16_us, 18_us}));
 }
 
 // A run is max(never late, with its host - lead), which is what lets it be one task.
