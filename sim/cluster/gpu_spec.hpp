@@ -93,6 +93,7 @@ struct GpuSpec {
   PerPrecision<double> gemm_efficiency;  // share of the dense peak, of large tiles and a long K
   PerPrecision<double> gemm_sustained;   // share that the power limit leaves in the long run
   PerPrecision<double> gemm_in_step;     // of the speed of a product alone, within a step
+  double gemm_fp16 = 1;                  // within a step, of the speed of bf16 products
   Bytes gemm_prologue{360};              // of K that a tile loads before it computes
   double gemm_edge = 20;                 // elements at the edge of a tile, by which small ones lose
   Seconds gemm_start{3.3e-6};            // of a product, beside its launch

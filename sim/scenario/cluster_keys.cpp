@@ -278,6 +278,9 @@ std::vector<KeyRow> gpu_figures() {
                "the power limit leaves"),
       fraction("gemm.in_step", figure_of(&GpuSpec::gemm_in_step, Precision::Bf16), "1",
                "Speed of a product inside a step, of that of the same product alone"),
+      fraction("gemm.fp16", &GpuSpec::gemm_fp16, "1",
+               "Speed of products in fp16 inside a step, of that of bf16 ones: three more bits of "
+               "mantissa to multiply take power"),
       quantity("gemm.prologue", &GpuSpec::gemm_prologue, Dimension::Size, 0, 1e5, "360 B",
                "Bytes of a row of K that a tile of a product loads before it computes; fitted to "
                "products of all GPUs"),

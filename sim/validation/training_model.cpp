@@ -68,6 +68,22 @@ void add_mixture(const TrainingRow& row, RowSection& section) {
   }
 }
 
+/// The model that the row names, if it has those widths.
+std::optional<ModelSpec> same_model(const TrainingRow& row) {
+  const ModelPreset* preset = named_model(row);
+  const ModelSpec model = preset != nullptr ? to_model_spec(*preset) : ModelSpec{};
+  const bool same = preset != nullptr && model.hidden == row.count("hidden", 0) &&
+                    model.heads == row.count("heads", 1);
+  return same ? std::optional(model) : std::nullopt;
+}
+
+bool ties_embeddings(const TrainingRow& row, const std::optional<ModelSpec>& model, bool gated) {
+  if (row.says("notes", "untied")) {
+    return false;
+  }
+  return row.says("notes", "tied embeddings") || (model ? model->tied_embeddings : !gated);
+}
+
 void add_dense(const TrainingRow& row, RowSection& section) {
   const bool gated = parse_flag(row.cell("gated_mlp")).value_or(false);
   const int heads = row.count("heads", 1);
@@ -79,20 +95,24 @@ void add_dense(const TrainingRow& row, RowSection& section) {
   section.line(fmt::format("  heads: {}", heads));
   section.line(fmt::format("  kv_heads: {}", row.count("kv_heads", heads)));
   section.line(fmt::format("  gated_mlp: {}", gated));
-  section.line(fmt::format("  tied_embeddings: {}", !gated && !row.says("notes", "untied")));
-  section.line(fmt::format("  biases: {}", !gated));
+  const std::optional<ModelSpec> model = same_model(row);
+  section.line(fmt::format("  tied_embeddings: {}", ties_embeddings(row, model, gated)));
+  section.line(fmt::format("  biases: {}", !gated && !row.says("notes", "no biases")));
   section.line(fmt::format("  norm: {}", name_of(gated ? Norm::RmsNorm : Norm::LayerNorm)));
   if (row.says("notes", "parallel attention and mlp")) {
     section.line("  parallel_residual: true");
   }
   const bool has_table = !gated && !row.says("notes", "no positions");
   section.line(fmt::format("  positions: {}", has_table ? row.count("seq_len", 1) : 0));
-  if (const ModelPreset* preset = named_model(row)) {
-    const ModelSpec model = to_model_spec(*preset);
-    const bool same = model.hidden == row.count("hidden", 0) && model.heads == heads;
-    if (same && model.head_dim * heads != model.hidden && !model.is_latent()) {
-      section.line(fmt::format("  head_dim: {}", model.head_dim));
-    }
+  const std::string notes = row.words("notes");
+  std::smatch found;
+  if (std::regex_search(notes, found, std::regex("\\bheads of ([0-9]{2,3})\\b"))) {
+    section.line(fmt::format("  head_dim: {}", found[1].str()));
+  } else if (model && model->head_dim * heads != model->hidden && !model->is_latent()) {
+    section.line(fmt::format("  head_dim: {}", model->head_dim));
+  }
+  if (model && model->qk_norm != QkNorm::None) {
+    section.line(fmt::format("  qk_norm: {}", name_of(model->qk_norm)));
   }
 }
 

@@ -64,7 +64,8 @@ TensorOverlap tensor_overlap(const TrainingRow& row) {
   }
   const bool full = (row.says("framework", "megatron-bridge") && !row.says("dtype", "fp4") &&
                      !has_experts(row) && sequence_of(row) == SequenceWord::Yes) ||
-                    has_dtensors(row) || row.says("notes", "tp_comm_overlap true");
+                    has_dtensors(row) || row.says("notes", "tp_comm_overlap true") ||
+                    row.says("notes", "dp+tp overlap");
   return full ? TensorOverlap::Full : TensorOverlap::Backward;
 }
 
@@ -82,10 +83,13 @@ TensorInputs tensor_inputs(const TrainingRow& row) {
 /// See the rule `overlap.data` in the header.
 bool overlaps_data(const TrainingRow& row, const ShardingWords& sharding) {
   const std::string text = row.words("zero_stage_or_sharding");
+  if (sharding.zero == 2 && row.says("framework", "deepspeed")) {
+    return text.find("overlap") != std::string::npos;
+  }
   if (sharding.zero >= 2) {
     return true;
   }
-  static const std::regex none("\\bno ([a-z/]+ )?overlap");
+  static const std::regex none("\\bno (--)?([a-z/]+ )?overlap");
   if (std::regex_search(text, none) || std::regex_search(row.words("notes"), none)) {
     return false;
   }
@@ -154,6 +158,12 @@ std::vector<int> layers_of_parts(const TrainingRow& row, int parts) {
   }
   std::vector<int> found;
   const ModelPreset* preset = has_experts(row) ? named_model(row) : nullptr;
+  if (preset != nullptr && preset->traits.latent.kv_rank > 0 && framework_of(row) == "nemo") {
+    found.assign(static_cast<std::size_t>(parts), (layers + 3) / parts);
+    found.front() -= 1;
+    found.back() -= 2;
+    return found;
+  }
   if (preset != nullptr && preset->traits.latent.kv_rank > 0) {
     const int whole = (layers + parts - 1) / parts;
     for (int left = layers; static_cast<int>(found.size()) < parts; left -= found.back()) {
@@ -191,8 +201,12 @@ std::string sharding_keys(const TrainingRow& row, const ShardingWords& said, int
   if (said.zero == 3 && said.is_fsdp) {
     keys.emplace_back("copy: false");
   }
-  if (said.zero == 3 && row.says("framework", "fms-fsdp")) {
+  const bool pure = row.says("notes", "fsdp mixed precision pure");
+  if (said.zero == 3 && (row.says("framework", "fms-fsdp") || pure)) {
     keys.emplace_back("reduce_width: 16bit");
+  }
+  if (said.zero == 3 && row.says("notes", "weights in fp32")) {
+    keys.emplace_back("gather_width: fp32");
   }
   if (said.zero == 3 && row.says("framework", "automodel") && has_experts(row)) {
     keys.insert(keys.end(), {"reshard: step", "reduce: step", "reduce_width: fp32"});
@@ -283,8 +297,8 @@ RowSection parallelism_section(const TrainingRow& row) {
     section.line(fmt::format("  stage_layers: [{}]", fmt::join(layers, ", ")));
   }
   section.line(fmt::format("  data: {}", *data));
-  section.line(fmt::format("  {}: {}", sequence == SequenceWord::Ulysses ? "ulysses" : "context",
-                           row.count("cp", 1)));
+  const bool heads = sequence == SequenceWord::Ulysses || row.says("attention_kernel", "cp a2a");
+  section.line(fmt::format("  {}: {}", heads ? "ulysses" : "context", row.count("cp", 1)));
   if (row.count("cp", 1) > 1 && row.says("framework", "torchtitan")) {
     section.line("  context_exchange: gather-ring");  // of context_parallel_rotate_method allgather
     section.line("  context_heads: query");           // repeat_kv of its models/llama/model.py

@@ -92,8 +92,9 @@ void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section)
   }
   section.line(fmt::format("  precision: {}", name_of(*precision)));
   const bool bridge = row.says("framework", "megatron-bridge");
-  const bool pure = row.says("notes", "pure bf16");
-  if (bridge || pure || (is_unknown(row) && precision == Precision::Bf16)) {
+  const bool pure = row.says("notes", "pure bf16") || row.says("notes", "gradients in bf16");
+  const bool amp = text.find("amp") != std::string::npos;  // parameters and their gradients in fp32
+  if (bridge || pure || (is_unknown(row) && precision == Precision::Bf16 && !amp)) {
     section.line("  gradients: 16bit");
   }
   const bool by_tensor =
@@ -212,8 +213,49 @@ std::string unfused_by(std::string_view framework) {
 std::string without(std::string_view part, std::string list) {
   return std::regex_replace(list, std::regex(fmt::format("{0}, |, {0}|{0}", part)), "");
 }
-std::string with_norm(std::string_view framework) {
-  return std::regex_replace(unfused_by(framework), std::regex("^\\["), "[norm, ");
+std::string with(std::string_view part, const std::string& list) {
+  return list.empty() ? fmt::format("[{}]", part)
+                      : std::regex_replace(list, std::regex("^\\["), fmt::format("[{}, ", part));
+}
+
+/// Parts that notes call fused, whatever the framework does.
+struct FusedPart {
+  std::string_view note, part;
+};
+constexpr std::array kFusedParts{FusedPart{"fused norm and rotary", "norm"},
+                                 FusedPart{"fused norm and rotary", "positions"},
+                                 FusedPart{"no rotary", "positions"},
+                                 FusedPart{"fused rotary", "positions"},
+                                 FusedPart{"fused rmsnorm, swiglu, rotary", "positions"},
+                                 FusedPart{"fused rmsnorm, swiglu, rotary", "activation"},
+                                 FusedPart{"fused dropout, residual and layernorm", "residual"},
+                                 FusedPart{"fused bias and gelu", "activation"}};
+
+bool has_no_fused_loss(const TrainingRow& row) {
+  return row.says("notes", "no fused loss");
+}
+
+/// The list of the framework's profile, changed as the row says; empty if it is that.
+std::string unfused_of(const TrainingRow& row) {
+  const std::string profile = unfused_by(framework_of(row));
+  std::string list = profile;
+  for (const FusedPart& fused : kFusedParts) {
+    list = row.says("notes", fused.note) ? without(fused.part, list) : list;
+  }
+  if (row.says("framework", "automodel") && row.says("attention_kernel", "transformerengine")) {
+    list = without("positions", list);
+  }
+  if (row.says("notes", "rotary positions of single operators")) {
+    list = with("positions", without("positions", list));
+  }
+  if (row.says("notes", "rmsnorm of single operators") ||
+      (row.says("notes", "fused rms norm only on 80gb") && row.says("gpu", "40gb"))) {
+    list = with("norm", list);
+  }
+  if (has_no_fused_loss(row)) {
+    list = with("loss", without("loss", list));
+  }
+  return list == profile ? "" : list;
 }
 
 /// See the rule `cuda_graph` in the header.
@@ -228,9 +270,12 @@ std::string_view graphs_of(const TrainingRow& row) {
   if (!text.starts_with("transformer_engine")) {
     return "";
   }
-  const bool routers = text.find("moe_router") != std::string::npos;
-  return name_of(routers && text.find("attn") == std::string::npos ? CudaGraphs::Routers
-                                                                   : CudaGraphs::Layers);
+  const bool whole =
+      text.find(':') == std::string::npos || text.find("layers") != std::string::npos;
+  if (whole || text.find("attn") != std::string::npos) {
+    return name_of(CudaGraphs::Layers);
+  }
+  return text.find("moe_router") != std::string::npos ? name_of(CudaGraphs::Routers) : "";
 }
 
 /// See the rules `cuda_graph` and `host.launch_again` in the header.
@@ -388,7 +433,10 @@ std::string_view framework_of(const TrainingRow& row) {
     return "gpt-neox";
   }
   const FrameworkWord* found = find_word(row);
-  const std::string_view name = found != nullptr ? found->name : "pytorch";
+  std::string_view name = found != nullptr ? found->name : "pytorch";
+  if (name == "pytorch" && row.says("framework", "fsdp1")) {
+    name = "pytorch-fsdp1";
+  }
   if (!is_compiled(row)) {
     return name;
   }
@@ -430,19 +478,14 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
     section.remarks.emplace_back("framework without a profile: as PyTorch's single operators");
   }
   add("attention", attention_of(row, device, options));
-  const bool drops = is_unfused(row) && !gated && !row.says("notes", "no dropout");
-  section.line(fmt::format("  dropout: {}", drops));
-  const bool fuses_rotary =
-      row.says("notes", "fused rotary") ||
-      (row.says("framework", "automodel") && row.says("attention_kernel", "transformerengine"));
-  if (row.says("notes", "fused norm and rotary")) {
-    add("unfused", without("norm", without("positions", unfused_by(framework_of(row)))));
-  } else if (row.says("notes", "no rotary") || fuses_rotary) {
-    add("unfused", without("positions", unfused_by(framework_of(row))));
-  } else if (row.says("notes", "rmsnorm of single operators") ||
-             (row.says("notes", "fused rms norm only on 80gb") && row.says("gpu", "40gb"))) {
-    add("unfused", with_norm(framework_of(row)));
+  const std::string kernel = row.words("attention_kernel");
+  if (kernel.find("alibi") != std::string::npos && kernel.find("mask") != std::string::npos) {
+    section.refuse("attention of the whole square, ALiBi being its mask");
   }
+  const bool drops =
+      is_unfused(row) && !gated && !framework_of(row).empty() && !row.says("notes", "no dropout");
+  section.line(fmt::format("  dropout: {}", drops));
+  add("unfused", unfused_of(row));
   if (says_op_fuser(row)) {
     section.line("  fused_casts: [norm, activation]");
   }
@@ -452,14 +495,18 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
   if (row.says("notes", "pure bf16")) {
     section.line("  optimizer: {master: false, state_width: 16bit}");
   }
-  if (row.says("notes", "fused cross entropy")) {
+  if (has_no_fused_loss(row)) {
+    add("loss", name_of(Loss::InPlace));
+  } else if (row.says("notes", "fused cross entropy")) {
     const bool native = (framework_of(row) == "megatron-core" || framework_of(row) == "nemo") &&
                         !row.says("notes", "fused cross entropy of te");
     add("loss", name_of(native ? Loss::FusedWide : Loss::Fused));
   } else if (framework_of(row) == "pytorch-compiled" && row.says("framework", "torchtitan") &&
              row.cell("date") < "2025-04" && !row.cell("date").starts_with("2024-11")) {
     add("loss", name_of(Loss::Eager));
-  } else if (row.says("framework", "kempnerforge")) {
+  } else if (row.says("framework", "prime-rl")) {
+    add("loss", name_of(Loss::Eager));
+  } else if (row.says("framework", "kempnerforge") || row.says("notes", "loss in 16 bits")) {
     add("loss", name_of(Loss::EagerNarrow));
   }
   if (stops_early(row)) {

@@ -180,7 +180,13 @@
 //                       llm_benchmark recipes), and with "fused rotary" in the notes
 //   fused rms norm ...  "... only on 80GB rows" in the notes: rows on less have it eager;
 //                       "RMSNorm of single operators": so
-//   fused norm and ...  "fused norm and rotary" in the notes: neither is in passes of its own
+//   fused norm and ...  "fused norm and rotary" in the notes: neither is in passes of its own; nor
+//                       what "fused RMSNorm, SwiGLU, rotary", "fused dropout, residual and
+//                       LayerNorm" and "fused bias and GELU" name. "no fused loss": in-place, and
+//                       its operators apart
+//   FSDP's precision    of FSDP1 "mixed precision PURE" in the notes: gradients are reduced in 16
+//                       bits (get_mixed_precision of mosaicml/composer); "weights in fp32": they
+//                       are gathered so
 //   notes               "includes evaluation": the rate is not that of steps; not simulated
 //   everything else     the scenario's defaults
 //

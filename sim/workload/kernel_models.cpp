@@ -68,7 +68,8 @@ Seconds product_time(const GpuSpec& gpu, const Kernel& product, Precision precis
     computing = std::max(computing, product.flops / most);
   }
   if (running == Running::InStep) {
-    computing = computing / gpu.in(gpu.gemm_in_step, precision);
+    const double kept = precision == Precision::Fp16 ? gpu.gemm_fp16 : 1;
+    computing = computing / (kept * gpu.in(gpu.gemm_in_step, precision));
   }
   const BytesPerSecond bandwidth = gpu.memory_bandwidth * gpu.memory_efficiency;
   return gpu.gemm_start + std::max(computing, (product.bytes - product.apart) / bandwidth) +
