@@ -75,7 +75,10 @@ std::string family(const GpuSpec& gpu) {
          : capability >= 9 ? "Hopper"
          : capability >= 8 ? "Ampere"
          : capability >= 7 ? "Volta"
-                           : "";  // no constant is fitted
+         : gpu.name.find("MI300") != std::string::npos ||
+                 gpu.name.find("MI325") != std::string::npos
+             ? "CDNA 3"
+             : "";  // no constant is fitted
 }
 
 void add_in_step(const Scenario& scenario, Precision precision, std::vector<Constant>& found) {
