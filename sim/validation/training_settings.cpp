@@ -478,10 +478,6 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
     section.remarks.emplace_back("framework without a profile: as PyTorch's single operators");
   }
   add("attention", attention_of(row, device, options));
-  const std::string kernel = row.words("attention_kernel");
-  if (kernel.find("alibi") != std::string::npos && kernel.find("mask") != std::string::npos) {
-    section.refuse("attention of the whole square, ALiBi being its mask");
-  }
   const bool drops =
       is_unfused(row) && !gated && !framework_of(row).empty() && !row.says("notes", "no dropout");
   section.line(fmt::format("  dropout: {}", drops));
