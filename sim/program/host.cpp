@@ -32,7 +32,8 @@ Seconds launch_time(const Segment& segment, const HostSpec& host) {
     Seconds further;
     for (const Kernel& kernel : segment.kernels) {
       time += host.launch + (kernel.launches - 1) * host.operators.value_or(host.launch);
-      further += (kernel.products - 1) * (kernel.kind == KernelKind::Gemm ? host.expert : host.cast);
+      further +=
+          (kernel.products - 1) * (kernel.kind == KernelKind::Gemm ? host.expert : host.cast);
     }
     const bool longer = segment.again && host.launch_again && host.launch > Seconds{};
     return (longer ? *host.launch_again / host.launch : 1.0) * time + further;

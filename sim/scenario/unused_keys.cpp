@@ -183,8 +183,7 @@ std::vector<KeyUse> scenario_uses() {
   add(uses, {"training.gradient_copy"}, "parallelism.zero", "0|1");
   add(uses,
       {"host.graphs", "host.waits", "host.reads_counts", "host.launch_again", "host.operator",
-       "host.expert",
-       "host.cast", "host.node"},
+       "host.expert", "host.cast", "host.node"},
       "host.launch", "!0 s");
   add(uses, {"training.optimizer.momentum"}, "training.optimizer.kind", one_of(OptimizerKind::Sgd));
   add(uses, {"training.optimizer.master"}, "training.precision",

@@ -17,7 +17,9 @@
 //   gated_mlp           1: LLaMA family (RMSNorm, rotary, no biases, an output head of its own)
 //                       0: GPT family (LayerNorm, learned positions, biases, tied embeddings)
 //   model               of a dense model that is known by name and has these widths: head_dim,
-//                       where that is not hidden / heads (Qwen3). A mixture of experts is taken
+//                       where that is not hidden / heads ("heads of n" in the notes says it, too),
+//                       norms of queries and keys, and whether embeddings are tied ("tied
+//                       embeddings", "untied"; "no biases"). A mixture of experts is taken
 //                       whole from the preset that the name begins with, but for layers and vocab;
 //                       one that no preset knows, or that contradicts its preset, is not simulated
 //   parallel_residual   where the notes have "parallel attention and MLP"
@@ -37,8 +39,8 @@
 //                       so, and under fms-fsdp, whose use_torch_compile is on (its
 //                       fms_fsdp/config/training.py)
 //   cuda_graph          "full...": whole passes; "layers...": layers; "transformer_engine...": too,
-//                       or routers where its scopes (Megatron's --cuda-graph-scope) name
-//                       moe_router and not attn; else none
+//                       unless its scopes (Megatron's --cuda-graph-scope) lack attn: then routers
+//                       with moe_router, else none, an MLP alone being too little
 //   attention_kernel    "unfused", "naive" or "no Flash...": unfused; "FlashAttention-2": flash2;
 //                       "FlashAttention 1" and "FlashAttention" until 2023: flash1; SDPA
 //                       (scaled_dot_product_attention) until 2025: flash2 where the GPU has it,
@@ -50,7 +52,8 @@
 //                       whatever is said: fused kernels are of 16 bits
 //                       "fp8 attention" in the notes: cudnn_fp8, where the GPU has it
 //   dropout             with unfused attention (Megatron's default of 0.1 in those years), but for
-//                       the LLaMA family, which has none, and "no dropout" in the notes
+//                       the LLaMA family, frameworks of XLA (DROPOUT_PROB of paxml's
+//                       model_params.py is 0), which have none, and "no dropout" in the notes
 //   recompute           "selective" is the attention core; where that is fused, nothing is left to
 //                       recompute. "selective(a,b)" are parts by Megatron-LM's names, the core
 //                       even where it is fused (core_attn); MaxText's minimal_flash computes norms
@@ -102,11 +105,14 @@
 //                       (BigScience's type:transformer|embedding; Megatron-LM's
 //                       account_for_embedding_in_pipeline_split; nanotron's blocks); of mixtures
 //                       with latent attention as many as can be in all parts but the last ones,
-//                       which hold the rest (Megatron-Bridge's layouts of DeepSeek-V3 and Kimi-K2);
+//                       which hold the rest (Megatron-Bridge's layouts of DeepSeek-V3 and Kimi-K2),
+//                       under NeMo (layers + 3) / parts, one fewer first and two last (its
+//                       scripts/performance/llm/pretrain_deepseek_v3.py of 25.04);
 //                       under nanotron by cost, the head's too (get_block_compute_costs of its
 //                       models/llama.py, build_model of its models/base.py)
-//   cp                  by Ulysses where sequence_parallel says so, else a ring (Megatron-LM's
-//                       default, p2p); dp counts replicas of whole sequences
+//   cp                  by Ulysses where sequence_parallel says so, or the attention "CP a2a",
+//                       else a ring (Megatron-LM's default, p2p); dp counts replicas of whole
+//                       sequences
 //   etp                 ranks that share an expert; 1 where there is no such column (the recipes of
 //                       Megatron-Bridge and NeMo; Megatron-LM alone would take tp)
 //   moe_dispatcher      deepep and hybridep: one copy for each node and rank; else, or empty, one
@@ -132,7 +138,8 @@
 //                       (its CommOverlapConfig) and InternEvo (overlap_sync_grad); where the notes
 //                       have --overlap-grad-reduce; not where either says "no overlap". A "PP=n"
 //                       before it limits that to runs with n stages. With ZeRO-2, -3 and FSDP
-//                       always
+//                       always, but for ZeRO-2 under DeepSpeed unless its text says so
+//                       (overlap_comm of deepspeed/runtime/zero/config.py is of stage 3)
 //   overlap.weights     without stages or without experts on several ranks, for ZeRO-1 with
 //                       overlap.data under NeMo, but for its
 //                       Automodel (overlap_param_gather of its
@@ -172,7 +179,10 @@
 //                       TE", else fused; eager under torchtitan with torch.compile until April
 //                       2025 (pytorch/torchtitan@bbb1b616e), but in November 2024, when it was
 //                       compiled with the model (2024-10-22 to 12-18); eager-16bit under
-//                       KempnerForge (its training/loss.py); otherwise the framework's
+//                       KempnerForge (its training/loss.py) and with "loss in 16 bits"; eager under
+//                       prime-rl (its sft/train.py); otherwise the framework's
+//   gradients           16 bits with "gradients in bf16" or "pure bf16" in the notes, under
+//                       Megatron-Bridge, and under unknown frameworks in bf16 but for amp
 //   pure bf16           in the notes: gradients and the optimizer's state in 16 bits, no master
 //                       weights; "no rotary": no pass for positions; "untied" and "no positions":
 //                       an output head of its own, no table

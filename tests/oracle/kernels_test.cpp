@@ -109,6 +109,13 @@ TEST(ProductTime, PowerStepAndAlignment) {
   EXPECT_TRUE(near(bf16(gpu, product, Running::Alone).value, peak / 0.8));
   EXPECT_TRUE(near(bf16(gpu, product, Running::Long).value, peak / 0.5));
   EXPECT_TRUE(near(bf16(gpu, product, Running::InStep).value, peak / 0.5 / 0.9));
+  gpu.peak_dense[Precision::Fp16] = gpu.peak_dense[Precision::Bf16];
+  gpu.gemm_fp16 = 0.93;
+  const auto fp16 = [&](Running running) {
+    return product_time(gpu, product, Precision::Fp16, running).value;
+  };
+  EXPECT_TRUE(near(fp16(Running::InStep), peak / 0.5 / 0.9 / 0.93));
+  EXPECT_TRUE(near(fp16(Running::Long), peak / 0.5));
   product.aligned = false;
   EXPECT_TRUE(near(bf16(gpu, product, Running::Alone).value, peak / 0.8 / 0.25));
   EXPECT_TRUE(near(bf16(gpu, product, Running::Long).value, peak / 0.8 / 0.25));

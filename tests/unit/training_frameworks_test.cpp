@@ -244,10 +244,8 @@ TEST(TrainingFrameworks, CheckpointsOfPyTorchStopEarly) {
 TEST(TrainingFrameworks, CheckpointsMayBeReentrant) {
   const auto made = [](const char* date, const char* notes,
                        const char* framework = "huggingface (Trainer)") {
-    return workload_of({{"framework", framework},
-                        {"date", date},
-                        {"recompute", "full"},
-                        {"notes", notes}});
+    return workload_of(
+        {{"framework", framework}, {"date", date}, {"recompute", "full"}, {"notes", notes}});
   };
   const Workload hooks = made("2024-01", "non-reentrant checkpoints");
   EXPECT_TRUE(hooks.training.recompute_early_stop);
@@ -281,6 +279,35 @@ TEST(TrainingFrameworks, KernelsOfOthersFuseNormAndRotary) {
   EXPECT_TRUE(splits("", UnfusedPart::Norm) && splits("", UnfusedPart::Positions));
   EXPECT_FALSE(splits(fused, UnfusedPart::Norm) || splits(fused, UnfusedPart::Positions));
   EXPECT_TRUE(splits(fused, UnfusedPart::Activation));
+  EXPECT_TRUE(splits("fused rotary", UnfusedPart::Norm));
+  EXPECT_FALSE(splits("fused rotary", UnfusedPart::Positions));
+  const char* layer = "fused dropout, residual and LayerNorm, fused bias and GELU in products";
+  EXPECT_FALSE(splits(layer, UnfusedPart::Residual) || splits(layer, UnfusedPart::Activation));
+  EXPECT_TRUE(splits(layer, UnfusedPart::Positions));
+}
+
+TEST(TrainingFrameworks, LossesAreWhatNotesSay) {
+  const auto made = [](const char* notes, const char* framework = "nemo") {
+    return workload_of({{"framework", framework}, {"notes", notes}}).training;
+  };
+  EXPECT_EQ(made("").loss, Loss::Fused);
+  EXPECT_EQ(made("no fused loss (none is asked for)").loss, Loss::InPlace);
+  EXPECT_TRUE(made("no fused loss").splits(UnfusedPart::Loss));
+  EXPECT_EQ(made("loss in 16 bits", "NeMo Automodel").loss, Loss::EagerNarrow);
+  EXPECT_EQ(made("", "prime-rl").loss, Loss::Eager);
+}
+
+// PURE of llm-foundry's FSDP reduces in 16 bits, weights that stay in fp32 are gathered so.
+TEST(TrainingFrameworks, WidthsOfFsdpAreWhatNotesSay) {
+  const auto sharding = [](const char* notes) {
+    return workload_of({{"framework", "llm-foundry"},
+                        {"zero_stage_or_sharding", "FSDP FULL_SHARD (ZeRO-3)"},
+                        {"notes", notes}})
+        .parallelism.sharding;
+  };
+  EXPECT_EQ(sharding("FSDP mixed precision PURE").reduce_bytes, 2);
+  EXPECT_NE(sharding("FSDP mixed precision DEFAULT").reduce_bytes, 2);
+  EXPECT_EQ(sharding("weights in fp32").gather_bytes, 4);
 }
 
 TEST(TrainingTitan, ScalingByRowsIsTakenForOneByTensors) {

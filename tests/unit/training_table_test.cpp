@@ -380,6 +380,21 @@ TEST(TrainingRow, HeadsOfKnownModelsAreAsWideAsTheirs) {
                    {"kv_heads", "8"}};
   EXPECT_EQ(workload_of(qwen).model.head_dim, 128);  // not 5120 / 64 = 80
   EXPECT_EQ(workload_of(with(qwen, {{"model", "Llama"}})).model.head_dim, 80);
+  const Cells noted{{"model", "Llama"}, {"notes", "heads of 128 (base.yml)"}};
+  EXPECT_EQ(workload_of(with(qwen, noted)).model.head_dim, 128);
+  EXPECT_NE(workload_of(qwen).model.qk_norm, QkNorm::None);
+}
+
+TEST(TrainingRow, EmbeddingsAndBiasesAreWhatNotesSay) {
+  const auto model = [](const char* gated, const char* notes) {
+    return workload_of({{"gated_mlp", gated}, {"notes", notes}}).model;
+  };
+  EXPECT_TRUE(model("0", "").tied_embeddings);
+  EXPECT_NE(model("0", "").biases, Biases());
+  EXPECT_FALSE(model("0", "untied embeddings").tied_embeddings);
+  EXPECT_EQ(model("0", "no biases").biases, Biases());
+  EXPECT_FALSE(model("1", "").tied_embeddings);
+  EXPECT_TRUE(model("1", "tied embeddings").tied_embeddings);
 }
 
 TEST(TrainingRow, AdaptersAreThoseOfTheRecipe) {
@@ -461,6 +476,9 @@ TEST(TrainingRow, OverlapsAsIsSaidOrUsual) {
   EXPECT_TRUE(overlaps("ZeRO-1", "xtuner", "--overlap-grad-reduce unless said"));
   EXPECT_FALSE(overlaps("ZeRO-1", "xtuner", "no overlap; --overlap-grad-reduce unless said"));
   EXPECT_TRUE(overlaps("none (overlap in PP=1 runs)", "", ""));
+  EXPECT_FALSE(overlaps("ZeRO-1", "megatron-lm", "no --overlap-grad-reduce"));
+  EXPECT_FALSE(overlaps("ZeRO-2", "deepspeed", ""));  // overlap_comm is of stage 3
+  EXPECT_TRUE(overlaps("ZeRO-2, overlapped", "deepspeed", ""));
 }
 
 TEST(TrainingRow, TensorExchangesOverlapAsTheFrameworkDoes) {
@@ -507,7 +525,8 @@ TEST(TrainingRow, GraphsAreOfTheScopesThatItNames) {
   };
   EXPECT_EQ(graphs("none"), CudaGraphs::None);
   EXPECT_EQ(graphs("full_iteration"), CudaGraphs::Full);
-  EXPECT_EQ(graphs("transformer_engine: mlp"), CudaGraphs::Layers);
+  EXPECT_EQ(graphs("transformer_engine: mlp"), CudaGraphs::None);
+  EXPECT_EQ(graphs("transformer_engine: layers"), CudaGraphs::Layers);
   EXPECT_EQ(graphs("transformer_engine: attn+moe_router+moe_preprocess"), CudaGraphs::Layers);
   EXPECT_EQ(graphs("transformer_engine: moe_router+moe_preprocess"), CudaGraphs::Routers);
 }
