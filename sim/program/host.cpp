@@ -27,18 +27,20 @@ Seconds parts_time(const Segment& segment, const HostSpec& host, bool is_pair) {
 }
 
 Seconds launch_time(const Segment& segment, const HostSpec& host) {
-  if (segment.is_compute) {
-    Seconds time;
-    Seconds further;
-    for (const Kernel& kernel : segment.kernels) {
-      time += host.launch + (kernel.launches - 1) * host.operators.value_or(host.launch);
-      further +=
-          (kernel.products - 1) * (kernel.kind == KernelKind::Gemm ? host.expert : host.cast);
-    }
-    const bool longer = segment.again && host.launch_again && host.launch > Seconds{};
-    return (longer ? *host.launch_again / host.launch : 1.0) * time + further;
+  if (!segment.is_compute) {
+    return is_of_unit(segment) ? host.unit : host.exchange;
   }
-  return is_of_unit(segment) ? host.unit : host.exchange;
+  if (host.launch == Seconds{}) {
+    return {};  // never late with kernels, whatever kind they are of
+  }
+  const Seconds one = host.operators.value_or(host.launch);
+  const double longer = segment.again ? host.launch_again.value_or(host.launch) / host.launch : 1;
+  Seconds time;
+  for (const Kernel& kernel : segment.kernels) {
+    const Seconds further = kernel.kind == KernelKind::Gemm ? host.expert : host.cast;
+    time += longer * (host.launch + (kernel.launches - 1) * one) + (kernel.products - 1) * further;
+  }
+  return time;
 }
 
 /// Whether a graph holds each segment, and whether a graph begins with it.

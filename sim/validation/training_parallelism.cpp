@@ -158,13 +158,14 @@ std::vector<int> layers_of_parts(const TrainingRow& row, int parts) {
   }
   std::vector<int> found;
   const ModelPreset* preset = has_experts(row) ? named_model(row) : nullptr;
-  if (preset != nullptr && preset->traits.latent.kv_rank > 0 && framework_of(row) == "nemo") {
+  const bool latent = preset != nullptr && preset->traits.latent.kv_rank > 0;
+  if (latent && framework_of(row) == "nemo") {
     found.assign(static_cast<std::size_t>(parts), (layers + 3) / parts);
     found.front() -= 1;
     found.back() -= 2;
     return found;
   }
-  if (preset != nullptr && preset->traits.latent.kv_rank > 0) {
+  if (latent) {
     const int whole = (layers + parts - 1) / parts;
     for (int left = layers; static_cast<int>(found.size()) < parts; left -= found.back()) {
       found.push_back(std::min(whole, left));

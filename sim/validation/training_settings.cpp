@@ -92,9 +92,9 @@ void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section)
   }
   section.line(fmt::format("  precision: {}", name_of(*precision)));
   const bool bridge = row.says("framework", "megatron-bridge");
-  const bool pure = row.says("notes", "pure bf16") || row.says("notes", "gradients in bf16");
+  const bool says_narrow = row.says("notes", "pure bf16") || row.says("notes", "gradients in bf16");
   const bool amp = text.find("amp") != std::string::npos;  // parameters and their gradients in fp32
-  if (bridge || pure || (is_unknown(row) && precision == Precision::Bf16 && !amp)) {
+  if (bridge || says_narrow || (is_unknown(row) && precision == Precision::Bf16 && !amp)) {
     section.line("  gradients: 16bit");
   }
   const bool by_tensor =
@@ -211,11 +211,13 @@ std::string unfused_by(std::string_view framework) {
   return profile_value(framework, "training.unfused");
 }
 std::string without(std::string_view part, std::string list) {
-  return std::regex_replace(list, std::regex(fmt::format("{0}, |, {0}|{0}", part)), "");
+  const std::string word = fmt::format("\\b{}\\b", part);  // not of partial_positions
+  return std::regex_replace(list, std::regex(fmt::format("{0}, |, {0}|{0}", word)), "");
 }
 std::string with(std::string_view part, const std::string& list) {
-  return list.empty() ? fmt::format("[{}]", part)
-                      : std::regex_replace(list, std::regex("^\\["), fmt::format("[{}, ", part));
+  const std::string others = without(part, list);
+  return others.empty() || others == "[]" ? fmt::format("[{}]", part)
+                                          : fmt::format("[{}, {}", part, others.substr(1));
 }
 
 /// Parts that notes call fused, whatever the framework does.
@@ -246,14 +248,14 @@ std::string unfused_of(const TrainingRow& row) {
     list = without("positions", list);
   }
   if (row.says("notes", "rotary positions of single operators")) {
-    list = with("positions", without("positions", list));
+    list = with("positions", list);
   }
   if (row.says("notes", "rmsnorm of single operators") ||
       (row.says("notes", "fused rms norm only on 80gb") && row.says("gpu", "40gb"))) {
     list = with("norm", list);
   }
   if (has_no_fused_loss(row)) {
-    list = with("loss", without("loss", list));
+    list = with("loss", list);
   }
   return list == profile ? "" : list;
 }

@@ -54,6 +54,8 @@ TEST(Host, OperatorsFollowEachOtherMoreQuickly) {
   EXPECT_EQ(launches_of(program, host).times, (std::vector<Seconds>{10_us, 16_us, 40_us}));
   EXPECT_EQ(launches_of(program, {.launch = 10_us}).times,
             (std::vector<Seconds>{10_us, 40_us, 40_us}));
+  const HostSpec kernels_are_free{.launch_again = 25_us, .operators = 2_us, .exchange = 7_us};
+  EXPECT_EQ(launches_of(program, kernels_are_free).times, std::vector<Seconds>(3));
 }
 
 // A CPU that takes 1.5 times as long launches at 15, 60 and 75 us; what experts, casts, parts of

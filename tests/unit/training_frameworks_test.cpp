@@ -284,6 +284,8 @@ TEST(TrainingFrameworks, KernelsOfOthersFuseNormAndRotary) {
   const char* layer = "fused dropout, residual and LayerNorm, fused bias and GELU in products";
   EXPECT_FALSE(splits(layer, UnfusedPart::Residual) || splits(layer, UnfusedPart::Activation));
   EXPECT_TRUE(splits(layer, UnfusedPart::Positions));
+  const Cells neox{{"framework", "gpt-neox"}, {"notes", "fused rotary"}};
+  EXPECT_TRUE(workload_of(neox).training.splits(UnfusedPart::PartialPositions));
 }
 
 TEST(TrainingFrameworks, LossesAreWhatNotesSay) {
