@@ -9,6 +9,7 @@
 #include "sim/scenario/equal_parts.hpp"
 #include "sim/validation/boards.hpp"
 #include "sim/validation/networks.hpp"
+#include "sim/validation/training_notes.hpp"
 #include "sim/validation/training_parts.hpp"
 
 namespace danlu {
@@ -20,6 +21,7 @@ constexpr std::array kDevices{
     DeviceRow{"A100 PCIe", "A100", "pcie-a100", "a100-pcie"},
     DeviceRow{"A800", "A800", "hgx-a800", "a800"},
     DeviceRow{"H100-80GB", "H100", "dgx-h100", "h100"},
+    DeviceRow{"H100-96GB", "H100", "dgx-h100", "h100"},
     DeviceRow{"H100 SXM", "H100", "dgx-h100", "h100"},
     DeviceRow{"H100 PCIe", "H100", "pcie-h100", "h100-pcie"},
     DeviceRow{"H200", "H200", "hgx-h200", "h200"},
@@ -114,19 +116,37 @@ void add_network(const TrainingRow& row, const TopologySpec& preset, int node, i
   }
 }
 
-/// The preset, and what the row's notes say of its boards: "GPUs limited to 500 W", "HBM2e of 2.4
-/// TB/s".
+/// As the tables of this file spell it: without the maker, and the memory right behind the GPU
+/// ("NVIDIA A100-SXM4-80GB" is "A100-80GB").
+std::string spelled(std::string_view name) {
+  static const std::regex maker("^(NVIDIA|AMD Instinct|AMD|Google|Intel) ");
+  static const std::regex memory("^([A-Z]+[0-9]+)[- ](?:SXM[0-9]?[- ])?([0-9]+) ?GB");
+  const std::string bare = std::regex_replace(std::string(name), maker, "");
+  return std::regex_replace(bare, memory, "$1-$2GB");
+}
+
+/// Meta's own board, on which torchtitan's runs were: 96 GB of HBM2e, of which PyTorch reports 95.04
+/// GiB, and 500 W.
+bool is_board_of_96(const DeviceRow& device) {
+  return device.prefix == "H100-96GB";
+}
+
+/// The preset, and what the row's name of the GPU or its notes say of its boards: "GPUs limited to
+/// 500 W", "HBM2e of 2.4 TB/s".
 std::string gpu_of(const TrainingRow& row, const DeviceRow& device) {
-  static const std::regex limit("limited to ([0-9]{2,5}) w\\b");
-  static const std::regex memory("hbm[0-9]?e? of ([0-9.]{1,5}) tb/s");
-  const std::string notes = row.words("notes");
+  constexpr double kWatts = 500;
+  constexpr double kRate = 2.4;  // TB/s: torchao/testing/training/roofline_utils.py
+  const std::string text = row.words("gpu") + "; " + row.words("notes");
+  const bool said_96 = is_board_of_96(device);
+  const auto watts = text_number(text, NoteNumber::PowerLimit);
+  const auto rate = text_number(text, NoteNumber::MemoryBandwidth);
   std::string figures;
-  std::smatch found;
-  if (std::regex_search(notes, found, limit)) {
-    figures += fmt::format(", power: {} W", found[1].str());
+  if (watts || said_96) {
+    figures += fmt::format(", power: {} W", watts.value_or(kWatts));
   }
-  if (std::regex_search(notes, found, memory)) {
-    figures += fmt::format(", memory: {{bandwidth: {} TB/s}}", found[1].str());
+  if (rate || said_96) {
+    figures += fmt::format(", memory: {{bandwidth: {} TB/s{}}}", rate.value_or(kRate),
+                           said_96 ? ", capacity: 95.04 GiB" : "");
   }
   return figures.empty() ? std::string(device.gpu)
                          : fmt::format("{{preset: {}{}}}", device.gpu, figures);
@@ -134,10 +154,15 @@ std::string gpu_of(const TrainingRow& row, const DeviceRow& device) {
 
 }  // namespace
 
+std::span<const DeviceRow> known_devices() {
+  return kDevices;
+}
+
 const DeviceRow* find_device(std::string_view name) {
+  const std::string spelling = spelled(name);
   const auto* const found =
       std::find_if(kDevices.begin(), kDevices.end(),
-                   [&](const DeviceRow& row) { return name.starts_with(row.prefix); });
+                   [&](const DeviceRow& row) { return spelling.starts_with(row.prefix); });
   return found == kDevices.end() ? nullptr : &*found;
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "sim/base/text.hpp"
+#include "sim/validation/training_notes.hpp"
 #include "sim/validation/training_parts.hpp"
 
 namespace danlu {
@@ -41,11 +42,7 @@ void check_mixture(const TrainingRow& row, const ModelPreset& preset, RowSection
 /// "capacity factor 1 with padding, 1 dense layer": how many first layers are dense, where a note
 /// says so of a model that was cut short.
 int dense_layers(const TrainingRow& row, int fallback) {
-  const std::string notes = row.words("notes");
-  std::smatch found;
-  return std::regex_search(notes, found, std::regex("\\b([0-9]{1,3}) dense layer"))
-             ? std::stoi(found[1])
-             : fallback;
+  return static_cast<int>(note_number(row, NoteNumber::DenseLayers).value_or(fallback));
 }
 
 void add_mixture(const TrainingRow& row, RowSection& section) {
@@ -78,10 +75,10 @@ std::optional<ModelSpec> same_model(const TrainingRow& row) {
 }
 
 bool ties_embeddings(const TrainingRow& row, const std::optional<ModelSpec>& model, bool gated) {
-  if (row.says("notes", "untied")) {
+  if (notes_say(row, Note::UntiedEmbeddings)) {
     return false;
   }
-  return row.says("notes", "tied embeddings") || (model ? model->tied_embeddings : !gated);
+  return notes_say(row, Note::TiedEmbeddings) || (model ? model->tied_embeddings : !gated);
 }
 
 void add_dense(const TrainingRow& row, RowSection& section) {
@@ -97,17 +94,15 @@ void add_dense(const TrainingRow& row, RowSection& section) {
   section.line(fmt::format("  gated_mlp: {}", gated));
   const std::optional<ModelSpec> model = same_model(row);
   section.line(fmt::format("  tied_embeddings: {}", ties_embeddings(row, model, gated)));
-  section.line(fmt::format("  biases: {}", !gated && !row.says("notes", "no biases")));
+  section.line(fmt::format("  biases: {}", !gated && !notes_say(row, Note::NoBiases)));
   section.line(fmt::format("  norm: {}", name_of(gated ? Norm::RmsNorm : Norm::LayerNorm)));
-  if (row.says("notes", "parallel attention and mlp")) {
+  if (notes_say(row, Note::ParallelResidual)) {
     section.line("  parallel_residual: true");
   }
-  const bool has_table = !gated && !row.says("notes", "no positions");
+  const bool has_table = !gated && !notes_say(row, Note::NoPositions);
   section.line(fmt::format("  positions: {}", has_table ? row.count("seq_len", 1) : 0));
-  const std::string notes = row.words("notes");
-  std::smatch found;
-  if (std::regex_search(notes, found, std::regex("\\bheads of ([0-9]{2,3})\\b"))) {
-    section.line(fmt::format("  head_dim: {}", found[1].str()));
+  if (const auto noted = note_number(row, NoteNumber::HeadDim)) {
+    section.line(fmt::format("  head_dim: {}", *noted));
   } else if (model && model->head_dim * heads != model->hidden && !model->is_latent()) {
     section.line(fmt::format("  head_dim: {}", model->head_dim));
   }
@@ -136,10 +131,8 @@ bool has_experts(const TrainingRow& row) {
 }
 
 int prediction_layers(const TrainingRow& row) {
-  const std::string notes = row.words("notes");
-  std::smatch found;
-  if (std::regex_search(notes, found, std::regex("\\b([0-9]) prediction layer"))) {
-    return std::stoi(found[1]);
+  if (const auto noted = note_number(row, NoteNumber::PredictionLayers)) {
+    return static_cast<int>(*noted);
   }
   const ModelPreset* preset = named_model(row);
   const bool predicts = preset != nullptr && preset->name == "deepseek-v3" &&

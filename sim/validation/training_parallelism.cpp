@@ -8,6 +8,7 @@
 #include <regex>
 
 #include "sim/base/text.hpp"
+#include "sim/validation/training_notes.hpp"
 #include "sim/validation/training_parts.hpp"
 #include "sim/validation/training_words.hpp"
 
@@ -35,7 +36,7 @@ bool scatters(const TrainingRow& row) {
 
 /// See the rule `overlap.pipeline` in the header.
 bool overlaps_pipeline(const TrainingRow& row) {
-  const std::string_view date = row.cell("date");
+  const std::string date = month_of(row.cell("date"));
   const int year = year_of(date);
   const bool was_option =
       row.says("framework", "megatron-lm") && date.starts_with("2023-") && date < "2023-10";
@@ -44,9 +45,7 @@ bool overlaps_pipeline(const TrainingRow& row) {
 
 /// torchtitan's enable_async_tensor_parallel.
 bool async_tensor(const TrainingRow& row) {
-  static const std::regex async("async[a-z]*[ -]?(tp|tensor)");
-  return std::regex_search(row.words("notes"), async) ||
-         std::regex_search(row.words("framework"), async);
+  return notes_say(row, Note::AsyncTensor) || text_says(row.words("framework"), Note::AsyncTensor);
 }
 
 /// Whether autograd's own exchanges split the model: PyTorch's DTensors, and unknown frameworks.
@@ -58,14 +57,14 @@ bool has_dtensors(const TrainingRow& row) {
 TensorOverlap tensor_overlap(const TrainingRow& row) {
   const int year = year_of(row.cell("date"));
   if ((year != 0 && year < 2022) || is_deepspeed(row) || row.says("framework", "paddle") ||
-      (has_dtensors(row) && !async_tensor(row)) || row.says("notes", "overlap switches off") ||
-      row.says("notes", "tp_comm_overlap false")) {
+      (has_dtensors(row) && !async_tensor(row)) || notes_say(row, Note::TensorOverlapOff)) {
     return TensorOverlap::None;
   }
+  constexpr int kFirstRound = 31;
   const bool full = (row.says("framework", "megatron-bridge") && !row.says("dtype", "fp4") &&
                      !has_experts(row) && sequence_of(row) == SequenceWord::Yes) ||
-                    has_dtensors(row) || row.says("notes", "tp_comm_overlap true") ||
-                    row.says("notes", "dp+tp overlap");
+                    (mlperf_round(row) >= kFirstRound && !row.says("dtype", "fp4")) ||
+                    has_dtensors(row) || notes_say(row, Note::TensorOverlap);
   return full ? TensorOverlap::Full : TensorOverlap::Backward;
 }
 
@@ -75,7 +74,7 @@ TensorInputs tensor_inputs(const TrainingRow& row) {
   if (splits && row.says("framework", "kempnerforge")) {
     return TensorInputs::Each;
   }
-  const std::string_view date = row.cell("date");
+  const std::string date = month_of(row.cell("date"));
   const bool keeps = row.says("framework", "nanotron") && !date.empty() && date < "2024-08";
   return splits && keeps ? TensorInputs::Kept : TensorInputs::Again;
 }
@@ -89,15 +88,14 @@ bool overlaps_data(const TrainingRow& row, const ShardingWords& sharding) {
   if (sharding.zero >= 2) {
     return true;
   }
-  static const std::regex none("\\bno (--)?([a-z/]+ )?overlap");
-  if (std::regex_search(text, none) || std::regex_search(row.words("notes"), none)) {
+  if (text_says(text, Note::OverlapOff) || notes_say(row, Note::OverlapOff)) {
     return false;
   }
   const std::size_t overlap = text.find("overlap");
   if (overlap == std::string::npos) {
     const bool by_default =
         row.says("framework", "megatron-bridge") || row.says("framework", "internevo");
-    return (by_default && sharding.zero == 1) || row.says("notes", "overlap-grad-reduce");
+    return (by_default && sharding.zero == 1) || notes_say(row, Note::DataOverlap);
   }
   std::smatch found;
   const std::string before = text.substr(0, overlap);
@@ -111,7 +109,7 @@ bool overlaps_weights(const TrainingRow& row, const ShardingWords& sharding) {
                             (row.says("framework", "nemo") && !row.says("framework", "automodel"));
   const bool can = row.count("pp", 1) == 1 || row.count("ep", 1) == 1;
   return sharding.zero == 1 && can && overlaps_data(row, sharding) &&
-         (by_framework || row.says("notes", "overlap-param-gather"));
+         (by_framework || notes_say(row, Note::WeightsOverlap));
 }
 
 /// By what they cost, the head too: a part is full with the layer that takes it beyond its share.
@@ -188,8 +186,7 @@ void add_titan_keys(const TrainingRow& row, std::vector<std::string>& keys) {
     keys.emplace_back("reshard: step");
     keys.emplace_back("reduce: step");
   }
-  static const std::regex narrow("(float8|fp8) all-?gather");
-  if (std::regex_search(row.words("notes"), narrow)) {
+  if (notes_say(row, Note::NarrowGather)) {
     keys.emplace_back("gather_width: 8bit");
   }
 }
@@ -202,18 +199,18 @@ std::string sharding_keys(const TrainingRow& row, const ShardingWords& said, int
   if (said.zero == 3 && said.is_fsdp) {
     keys.emplace_back("copy: false");
   }
-  const bool pure = row.says("notes", "fsdp mixed precision pure");
+  const bool pure = notes_say(row, Note::PureFsdp);
   if (said.zero == 3 && (row.says("framework", "fms-fsdp") || pure)) {
     keys.emplace_back("reduce_width: 16bit");
   }
-  if (said.zero == 3 && row.says("notes", "weights in fp32")) {
+  if (said.zero == 3 && notes_say(row, Note::WideGather)) {
     keys.emplace_back("gather_width: fp32");
   }
   if (said.zero == 3 && row.says("framework", "automodel") && has_experts(row)) {
     keys.insert(keys.end(), {"reshard: step", "reduce: step", "reduce_width: fp32"});
-  } else if (said.zero >= 2 && row.says("notes", "gradients reduced once a step")) {
+  } else if (said.zero >= 2 && notes_say(row, Note::ReducedOnce)) {
     keys.emplace_back("reduce: step");
-    if (row.says("notes", "gradients reduced once a step, in fp32")) {
+    if (notes_say(row, Note::ReducedOnceWide)) {
       keys.emplace_back("reduce_width: fp32");
     }
   }
@@ -272,7 +269,10 @@ ShardingWords sharding_of(const TrainingRow& row, int data, RowSection& section)
 }  // namespace
 
 bool sends_by_node(const TrainingRow& row) {
-  return row.says("moe_dispatcher", "deepep") || row.says("moe_dispatcher", "hybridep");
+  const bool is_unused =  // see the rule `moe_dispatcher` in the header
+      row.says("framework", "megatron-bridge") && row.words("model").starts_with("qwen3");
+  return row.says("moe_dispatcher", "hybridep") ||
+         (row.says("moe_dispatcher", "deepep") && !is_unused);
 }
 
 RowSection parallelism_section(const TrainingRow& row) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,7 @@ struct DeviceRow {
   std::string_view topology;
   std::string_view gpu;
 };
+std::span<const DeviceRow> known_devices();
 /// The first row whose prefix the name starts with, or nullptr.
 const DeviceRow* find_device(std::string_view name);
 
@@ -52,7 +54,16 @@ RowSection model_section(const TrainingRow& row);
 bool sends_by_node(const TrainingRow& row);
 RowSection parallelism_section(const TrainingRow& row);
 
+/// What tables call a framework, and danlu's name of its ways; "" for those of XLA.
+struct FrameworkWord {
+  std::string_view word, name;
+};
+std::span<const FrameworkWord> framework_words();
+
 bool is_unfused(const TrainingRow& row);
+/// The round of MLPerf Training by whose rules and with whose code the row trained a whole model,
+/// by the results that it is of: 51 for v5.1; 0 for others, and where adapters are trained.
+int mlperf_round(const TrainingRow& row);
 /// See the rule `framework` in the header; "" for those of XLA.
 std::string_view framework_of(const TrainingRow& row);
 /// `device` may be nullptr, as with a reason of its own.

@@ -4,48 +4,70 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <regex>
 
 #include "sim/base/text.hpp"
 #include "sim/scenario/frameworks.hpp"
+#include "sim/validation/training_notes.hpp"
 #include "sim/validation/training_parts.hpp"
 #include "sim/validation/training_words.hpp"
 
 namespace danlu {
 namespace {
 
-/// What tables call a framework, and danlu's name of its ways.
-struct FrameworkWord {
-  std::string_view word, name;
-};
 constexpr std::array kFrameworkWords{FrameworkWord{"megatron-deepspeed", "megatron-deepspeed"},
                                      FrameworkWord{"megatron-bridge", "megatron-bridge"},
                                      FrameworkWord{"nemo automodel", "pytorch"},
+                                     FrameworkWord{"nemo-automodel", "pytorch"},
+                                     FrameworkWord{"automodel", "pytorch"},
                                      FrameworkWord{"nemo", "nemo"},
                                      FrameworkWord{"torchtitan", "pytorch"},
                                      FrameworkWord{"fms-fsdp", "pytorch-fsdp1"},
                                      FrameworkWord{"kempnerforge", "pytorch"},
                                      FrameworkWord{"transformers", "huggingface"},
                                      FrameworkWord{"hugging", "huggingface"},
+                                     FrameworkWord{"trl", "huggingface"},
+                                     FrameworkWord{"peft", "huggingface"},
+                                     FrameworkWord{"axolotl", "huggingface"},
+                                     FrameworkWord{"llama-factory", "huggingface"},
+                                     FrameworkWord{"accelerate", "huggingface"},
                                      FrameworkWord{"megatron", "megatron-core"},
+                                     FrameworkWord{"mcore", "megatron-core"},
                                      FrameworkWord{"xtuner", "megatron-core"},
                                      FrameworkWord{"llm-foundry", "llm-foundry"},
+                                     FrameworkWord{"llm foundry", "llm-foundry"},
                                      FrameworkWord{"internevo", "internevo"},
                                      FrameworkWord{"paddle", "paddle"},
                                      FrameworkWord{"nanotron", "nanotron"},
                                      FrameworkWord{"pytorch-compile", "pytorch-compiled"},
                                      FrameworkWord{"pytorch", "pytorch"},
+                                     FrameworkWord{"torchtune", "pytorch"},
                                      FrameworkWord{"deepspeed", "huggingface"},
                                      FrameworkWord{"maxtext", ""},
                                      FrameworkWord{"alpa", ""},
+                                     FrameworkWord{"pax", ""},
+                                     FrameworkWord{"t5x", ""},
+                                     FrameworkWord{"levanter", ""},
                                      FrameworkWord{"jax", ""}};
 
+/// The first of them that the name begins with, or else that a word of it begins with ("NVIDIA
+/// NeMo", "Pai-Megatron-Patch"); what stands in brackets is not part of the name.
 const FrameworkWord* find_word(const TrainingRow& row) {
   const std::string text = row.words("framework");
-  const auto* const found =
-      std::find_if(kFrameworkWords.begin(), kFrameworkWords.end(),
-                   [&](const FrameworkWord& known) { return text.starts_with(known.word); });
+  const std::string name = text.substr(0, text.find(" ("));
+  const auto find = [&](const auto& is_it) {
+    return std::find_if(kFrameworkWords.begin(), kFrameworkWords.end(), is_it);
+  };
+  const auto* found =
+      find([&](const FrameworkWord& known) { return name.starts_with(known.word); });
+  if (found == kFrameworkWords.end()) {
+    found = find([&](const FrameworkWord& known) {
+      const std::size_t at = name.find(known.word);
+      return at != std::string::npos && std::isalnum(static_cast<unsigned char>(name[at - 1])) == 0;
+    });
+  }
   return found == kFrameworkWords.end() ? nullptr : found;
 }
 
@@ -92,19 +114,24 @@ void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section)
   }
   section.line(fmt::format("  precision: {}", name_of(*precision)));
   const bool bridge = row.says("framework", "megatron-bridge");
-  const bool says_narrow = row.says("notes", "pure bf16") || row.says("notes", "gradients in bf16");
+  const bool says_narrow = notes_say(row, Note::PureBf16) || notes_say(row, Note::NarrowGradients);
   const bool amp = text.find("amp") != std::string::npos;  // parameters and their gradients in fp32
   if (bridge || says_narrow || (is_unknown(row) && precision == Precision::Bf16 && !amp)) {
     section.line("  gradients: 16bit");
   }
-  const bool by_tensor =
-      bridge || row.says("framework", "torchtitan") || text.find("tensorwise") != std::string::npos;
+  constexpr int kTensorwise = 51;  // the round whose Llama 3.1 8B is scaled by tensor
+  const bool small = mlperf_round(row) >= kTensorwise && row.says("model", "8b");
+  const bool by_tensor = bridge || small || row.says("framework", "torchtitan") ||
+                         text.find("tensorwise") != std::string::npos;
   if (by_tensor && precision == Precision::Fp8) {
     section.line(fmt::format("  fp8_recipe: {}", name_of(Fp8Recipe::Tensorwise)));
   }
   if (precision == Precision::Fp8 && !by_tensor && row.says("framework", "nemo")) {
-    const bool early = !row.cell("date").empty() && row.cell("date") < "2024-06";
-    const bool of_tensor = early || row.says("notes", "tp_only_amax_red");
+    const std::string date = month_of(row.cell("date"));
+    const bool early = !date.empty() && date < "2024-06";
+    constexpr int kTensorAmax = 50;
+    const bool of_tensor =
+        early || mlperf_round(row) >= kTensorAmax || notes_say(row, Note::TensorAmax);
     section.line(row.says("model", "lora") ? "  fp8_amax: own"
                  : of_tensor               ? "  fp8_amax: tensor"
                                            : "  fp8_amax: all");
@@ -114,7 +141,7 @@ void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section)
   }
   const bool eight_bits = precision == Precision::Fp8 || precision == Precision::Mxfp8;
   if (eight_bits && !row.says("zero_stage_or_sharding", "fsdp") &&
-      (bridge || text.find("fp8 params") != std::string::npos)) {
+      (bridge || small || text.find("fp8 params") != std::string::npos)) {
     section.line("  narrow_weights: only");
   }
 }
@@ -156,12 +183,10 @@ void add_recompute(const TrainingRow& row, RowSection& section) {
 
 /// Whether checkpoints are reentrant, where the notes say which.
 std::optional<bool> reentrant_checkpoints(const TrainingRow& row) {
-  const std::string notes = row.words("notes");
-  std::smatch found;
-  if (!std::regex_search(notes, found, std::regex("(non-)?reentrant checkpoints"))) {
-    return std::nullopt;
+  if (notes_say(row, Note::NonReentrant)) {
+    return false;
   }
-  return !found[1].matched;
+  return notes_say(row, Note::Reentrant) ? std::optional(true) : std::nullopt;
 }
 
 /// See the rule `recompute` on stopping early in the header.
@@ -173,7 +198,7 @@ bool stops_early(const TrainingRow& row) {
   if (said.kind != Recompute::Full) {
     return false;
   }
-  const std::string date(row.cell("date"));
+  const std::string date = month_of(row.cell("date"));
   return (row.says("framework", "llm-foundry") && row.says("dtype", "amp")) ||
          row.says("framework", "fms-fsdp") || row.says("framework", "automodel") ||
          row.says("framework", "kempnerforge") ||
@@ -183,13 +208,12 @@ bool stops_early(const TrainingRow& row) {
 
 /// See the rule `compile` in the header.
 bool is_compiled(const TrainingRow& row) {
-  static const std::regex not_so("(no|not|without|w/o) (torch[. ])?compil|uncompiled");
   for (const char* column : {"framework", "notes"}) {
     const std::string text = row.words(column);
-    if (std::regex_search(text, not_so)) {
+    if (text_says(text, Note::NotCompiled)) {
       return false;
     }
-    if (text.find("compile") != std::string::npos) {
+    if (text_says(text, Note::Compiled)) {
       return true;
     }
   }
@@ -220,38 +244,26 @@ std::string with(std::string_view part, const std::string& list) {
                                           : fmt::format("[{}, {}", part, others.substr(1));
 }
 
-/// Parts that notes call fused, whatever the framework does.
-struct FusedPart {
-  std::string_view note, part;
-};
-constexpr std::array kFusedParts{FusedPart{"fused norm and rotary", "norm"},
-                                 FusedPart{"fused norm and rotary", "positions"},
-                                 FusedPart{"no rotary", "positions"},
-                                 FusedPart{"fused rotary", "positions"},
-                                 FusedPart{"fused rmsnorm, swiglu, rotary", "positions"},
-                                 FusedPart{"fused rmsnorm, swiglu, rotary", "activation"},
-                                 FusedPart{"fused dropout, residual and layernorm", "residual"},
-                                 FusedPart{"fused bias and gelu", "activation"}};
-
 bool has_no_fused_loss(const TrainingRow& row) {
-  return row.says("notes", "no fused loss");
+  return notes_say(row, Note::NoFusedLoss);
 }
 
 /// The list of the framework's profile, changed as the row says; empty if it is that.
 std::string unfused_of(const TrainingRow& row) {
   const std::string profile = unfused_by(framework_of(row));
   std::string list = profile;
-  for (const FusedPart& fused : kFusedParts) {
-    list = row.says("notes", fused.note) ? without(fused.part, list) : list;
+  for (const UnfusedPart part : {UnfusedPart::Norm, UnfusedPart::Positions, UnfusedPart::Activation,
+                                 UnfusedPart::Residual}) {
+    list = notes_fuse(row, part) ? without(name_of(part), list) : list;
   }
   if (row.says("framework", "automodel") && row.says("attention_kernel", "transformerengine")) {
     list = without("positions", list);
   }
-  if (row.says("notes", "rotary positions of single operators")) {
+  if (notes_say(row, Note::RotaryOperators)) {
     list = with("positions", list);
   }
-  if (row.says("notes", "rmsnorm of single operators") ||
-      (row.says("notes", "fused rms norm only on 80gb") && row.says("gpu", "40gb"))) {
+  if (notes_say(row, Note::NormOperators) ||
+      (notes_say(row, Note::NormFusedOn80) && row.says("gpu", "40gb"))) {
     list = with("norm", list);
   }
   if (has_no_fused_loss(row)) {
@@ -260,10 +272,19 @@ std::string unfused_of(const TrainingRow& row) {
   return list == profile ? "" : list;
 }
 
+/// Whether torchtitan left its loss out of what torch.compile compiles; see the rule `loss`.
+bool is_eager_loss(std::string_view date) {
+  return !date.empty() && date < "2025-04" && !date.starts_with("2024-11");
+}
+
 /// See the rule `cuda_graph` in the header.
 std::string_view graphs_of(const TrainingRow& row) {
   const std::string text = row.words("cuda_graph");
-  if (text.starts_with("full")) {
+  constexpr int kFirstRound = 50;
+  const std::string_view gpu = row.cell("gpu");
+  const bool is_blackwell = gpu.starts_with("B2") || gpu.starts_with("B3") || gpu.starts_with("GB");
+  if (text.starts_with("full") ||
+      (text.empty() && is_blackwell && mlperf_round(row) >= kFirstRound)) {
     return name_of(CudaGraphs::Full);
   }
   if (text.starts_with("layers")) {
@@ -322,9 +343,7 @@ std::optional<AttentionKind> sdpa_of(const TrainingRow& row, const DeviceRow* de
 
 /// Whether attention is in fp8, and it is known how fast it is so on this GPU.
 bool is_fp8_attention(const TrainingRow& row, const DeviceRow* device, const LoadOptions& options) {
-  const std::string notes = row.words("notes");
-  return notes.find("fp8 attention") != std::string::npos &&
-         notes.find("no fp8 attention") == std::string::npos && device != nullptr &&
+  return notes_say(row, Note::Fp8Attention) && device != nullptr &&
          load_gpu(std::string(device->gpu), options).fused(AttentionKind::CudnnFp8) != nullptr;
 }
 
@@ -352,7 +371,7 @@ std::string_view attention_of(const TrainingRow& row, const DeviceRow* device,
 }
 
 bool says_op_fuser(const TrainingRow& row) {
-  return row.says("notes", "op fuser");
+  return notes_say(row, Note::OpFuser);
 }
 
 /// See the rule `LoRA` in the header.
@@ -360,19 +379,16 @@ void add_adapters(const TrainingRow& row, RowSection& section) {
   if (!row.says("model", "lora")) {
     return;
   }
-  const std::string notes = row.words("notes");
-  const bool drops = notes.find("adapters with dropout") != std::string::npos;
-  const bool wide = notes.find("adapters in fp32") != std::string::npos;
-  const bool narrow = notes.find("4-bit base") != std::string::npos;
+  const bool drops = notes_say(row, Note::AdaptersDrop);
+  const bool wide = notes_say(row, Note::AdaptersWide);
+  const bool narrow = notes_say(row, Note::NarrowBase);
   const bool fused = says_op_fuser(row) && row.count("tp", 1) == 1;
   const std::string rest = std::string(drops ? ", dropout: 0.1" : "") +
                            (fused ? ", fused: true" : "") + (wide ? ", width: 32bit" : "") +
                            (narrow ? ", base_width: 4bit" : "");
-  std::smatch stated;
-  if (std::regex_search(notes, stated,
-                        std::regex("rank ([0-9]+) on ([a-z]+(?:, (?:q|k|v|o|gate|up|down))*)"))) {
-    section.line(fmt::format("  lora: {{rank: {}, targets: [{}]{}}}", stated[1].str(),
-                             stated[2].str(), rest));
+  if (const auto noted = noted_adapters(row)) {
+    section.line(
+        fmt::format("  lora: {{rank: {}, targets: [{}]{}}}", noted->rank, noted->targets, rest));
     return;
   }
   const bool bridge = row.says("framework", "megatron-bridge");
@@ -390,16 +406,14 @@ void add_routing(const TrainingRow& row, RowSection& section) {
   if (!has_experts(row)) {
     return;
   }
-  const std::string notes = row.words("notes");
-  if (notes.find("unbalanced") != std::string::npos) {
+  if (notes_say(row, Note::Unbalanced)) {
     section.refuse("experts not balanced, by how much not stated");
     return;
   }
   std::vector<std::string> keys;
-  std::smatch found;
-  if (std::regex_search(notes, found, std::regex("capacity factor ([0-9]+(\\.[0-9]+)?)"))) {
-    keys.push_back(fmt::format("capacity: {}", found[1].str()));
-    if (notes.find("padding") != std::string::npos) {
+  if (const auto capacity = note_number(row, NoteNumber::Capacity)) {
+    keys.push_back(fmt::format("capacity: {}", *capacity));
+    if (notes_say(row, Note::Padding)) {
       keys.emplace_back("pad: true");
     }
   }
@@ -420,16 +434,27 @@ void add_routing(const TrainingRow& row, RowSection& section) {
 
 }  // namespace
 
+std::span<const FrameworkWord> framework_words() {
+  return kFrameworkWords;
+}
+
+int mlperf_round(const TrainingRow& row) {
+  static const std::regex results("training_results_v([0-9])\\.([0-9])");
+  const std::string source = row.words("source");
+  std::smatch found;
+  const bool is_one = row.words("framework") == "nemo" && !row.says("model", "lora") &&
+                      std::regex_search(source, found, results);
+  return is_one ? std::stoi(found[1].str() + found[2].str()) : 0;
+}
+
 std::string_view framework_of(const TrainingRow& row) {
   const std::string text = row.words("framework");
-  const int year = year_of(row.cell("date"));
-  const bool is_early = year != 0 && year < 2022;
-  if (text.empty() || (is_early && text.starts_with("megatron-lm"))) {
-    return text.empty() && !is_early ? "megatron-core" : "megatron-2020";
+  const std::string date = month_of(row.cell("date"));
+  if (!date.empty() && (text.empty() || text.starts_with("megatron-lm"))) {
+    return date < "2022" ? "megatron-2020" : date < "2024" ? "megatron-2022" : "megatron-core";
   }
-  const std::string date(row.cell("date"));
-  if (text.starts_with("megatron-lm") && year != 0 && date <= "2023-12") {
-    return "megatron-2022";
+  if (text.empty()) {
+    return "megatron-core";
   }
   if (text.find("gpt-neox") != std::string::npos) {
     return "gpt-neox";
@@ -481,30 +506,32 @@ RowSection training_section(const TrainingRow& row, const DeviceRow* device,
   }
   add("attention", attention_of(row, device, options));
   const bool drops =
-      is_unfused(row) && !gated && !framework_of(row).empty() && !row.says("notes", "no dropout");
+      is_unfused(row) && !gated && !framework_of(row).empty() && !notes_say(row, Note::NoDropout);
   section.line(fmt::format("  dropout: {}", drops));
   add("unfused", unfused_of(row));
   if (says_op_fuser(row)) {
     section.line("  fused_casts: [norm, activation]");
   }
-  if (row.says("notes", "fp8_activation")) {
+  if (notes_say(row, Note::KeptNarrow)) {
     section.line("  kept_narrow: activation");
   }
-  if (row.says("notes", "pure bf16")) {
+  if (notes_say(row, Note::PureBf16)) {
     section.line("  optimizer: {master: false, state_width: 16bit}");
   }
   if (has_no_fused_loss(row)) {
     add("loss", name_of(Loss::InPlace));
-  } else if (row.says("notes", "fused cross entropy")) {
+  } else if (notes_say(row, Note::FusedLoss)) {
     const bool native = (framework_of(row) == "megatron-core" || framework_of(row) == "nemo") &&
-                        !row.says("notes", "fused cross entropy of te");
+                        !notes_say(row, Note::FusedLossOfTe);
     add("loss", name_of(native ? Loss::FusedWide : Loss::Fused));
   } else if (framework_of(row) == "pytorch-compiled" && row.says("framework", "torchtitan") &&
-             row.cell("date") < "2025-04" && !row.cell("date").starts_with("2024-11")) {
+             is_eager_loss(month_of(row.cell("date")))) {
     add("loss", name_of(Loss::Eager));
+  } else if (row.words("framework").starts_with("xtuner")) {
+    add("loss", name_of(Loss::Fused));
   } else if (row.says("framework", "prime-rl")) {
     add("loss", name_of(Loss::Eager));
-  } else if (row.says("framework", "kempnerforge") || row.says("notes", "loss in 16 bits")) {
+  } else if (row.says("framework", "kempnerforge") || notes_say(row, Note::NarrowLoss)) {
     add("loss", name_of(Loss::EagerNarrow));
   }
   if (stops_early(row)) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sim/base/error.hpp"
+#include "sim/validation/training_notes.hpp"
 #include "sim/validation/training_parts.hpp"
 
 namespace danlu {
@@ -35,7 +36,7 @@ void check_rate(const TrainingRow& row, double step, std::vector<std::string>& r
   if (step == 0) {
     reasons.emplace_back("missing rate");
   }
-  if (row.says("notes", "includes evaluation")) {
+  if (notes_say(row, Note::IncludesEvaluation)) {
     reasons.emplace_back("rate includes evaluation");
   }
 }

@@ -1,8 +1,11 @@
 // Published training runs become scenarios, by rules that look at columns and never at who
-// published the row. What a row leaves open is filled in by these rules:
+// published the row, but for the code that MLPerf's results were run with. What notes may say is in
+// training_notes.cpp. What a row leaves open is filled in by these rules:
 //
 //   gpu                 the device table of training_cluster.cpp, by the start of the name; PCIe
-//                       cards and names that leave open which GPU it was are not simulated
+//                       cards and names that leave open which GPU it was are not simulated. An H100
+//                       of 96 GB is Meta's board, of 500 W and HBM2e
+//   date                year and month; of two years ("2023-24") the last
 //   interconnect_intra  "NVL72" is a scale-up domain of 72 GPUs; otherwise gpus_per_node is. A run
 //                       on several domains uses equal parts of them, as large as can be: 64 GPUs
 //                       of each for 256 (the segments of Megatron-Bridge's utils/executors.py). A
@@ -40,7 +43,9 @@
 //                       fms_fsdp/config/training.py)
 //   cuda_graph          "full...": whole passes; "layers...": layers; "transformer_engine...": too,
 //                       unless its scopes (Megatron's --cuda-graph-scope) lack attn: then routers
-//                       with moe_router, else none, an MLP alone being too little
+//                       with moe_router, else none, an MLP alone being too little; where it says
+//                       nothing, whole passes of NeMo in MLPerf 5.0 and 5.1 on Blackwell, adapters
+//                       aside (FULL_CUDA_GRAPH of the config_common_cg.sh of its results)
 //   attention_kernel    "unfused", "naive" or "no Flash...": unfused; "FlashAttention-2": flash2;
 //                       "FlashAttention 1" and "FlashAttention" until 2023: flash1; SDPA
 //                       (scaled_dot_product_attention) until 2025: flash2 where the GPU has it,
@@ -72,14 +77,15 @@
 //                       plain amp: fp16; nothing else. Where the text offers both 16-bit formats,
 //                       bf16 if the GPU has it. Under Megatron-Bridge plain fp8 is scaled by
 //                       tensor (bf16_with_fp8_current_scaling_mixed), and under torchtitan and
-//                       where it says tensorwise
+//                       where it says tensorwise, and of the 8B of MLPerf 5.1, whose weights have
+//                       8 bits alone, too
 //   fp8_amax            of NeMo with delayed scaling: tensor until May 2024
 //                       (NVTE_DP_AMAX_REDUCE_INTERVAL=0 of NeMo-Framework-Launcher's
 //                       launcher_scripts/conf/config.yaml, which TransformerEngine 1.6 no longer
 //                       has) and where the notes have tp_only_amax_red (MLPerf's pre-training; its
-//                       scripts/performance/llm/pretrain_gpt3_175b.py); own with LoRA (MLPerf's
-//                       FP8_REDUCE_AMAX is False unless set; with one chunk it makes no odds);
-//                       else all. Of others the framework's
+//                       scripts/performance/llm/pretrain_gpt3_175b.py) and in MLPerf 5.0 and 5.1;
+//                       own with LoRA (MLPerf's FP8_REDUCE_AMAX is False unless set; with one chunk
+//                       it makes no odds); else all. Of others the framework's
 //   gradients           16 bit with fp16, fp32 otherwise (Megatron's defaults); 16 bit under
 //                       Megatron-Bridge (grad_reduce_in_fp32 of its scripts/performance/configs)
 //                       and in bf16 under frameworks without a profile, for autograd's .grad has
@@ -116,8 +122,10 @@
 //   etp                 ranks that share an expert; 1 where there is no such column (the recipes of
 //                       Megatron-Bridge and NeMo; Megatron-LM alone would take tp)
 //   moe_dispatcher      deepep and hybridep: one copy for each node and rank; else, or empty, one
-//                       for each expert by NCCL's all-to-all. DeepSeek-V3's tokens go to at most 4
-//                       nodes (arXiv:2412.19437)
+//                       for each expert by NCCL's all-to-all, and so with deepep in Qwen3's recipes
+//                       of Megatron-Bridge: the configs name it as the backend of a dispatcher that
+//                       they do not take (moe_token_dispatcher_type of qwen3_llm_pretrain.py).
+//                       DeepSeek-V3's tokens go to at most 4 nodes (arXiv:2412.19437)
 //   moe_a2a_overlap     yes: overlap.pair
 //   experts             "capacity factor x", "with padding" in the notes; weighted behind the
 //                       activation from 2025 on (Megatron-core 0.12). "unbalanced" in the notes:
@@ -156,7 +164,8 @@
 //                       see `framework`) but with "async TP" in the notes, then full; full for
 //                       dense models under Megatron-Bridge (tp_comm_overlap of its
 //                       recipes/llama/h100/llama3.py), but with nvfp4; full where the notes have
-//                       "TP_COMM_OVERLAP True" (ub_tp_comm_overlap of NeMo);
+//                       "TP_COMM_OVERLAP True" (ub_tp_comm_overlap of NeMo) and of NeMo in MLPerf
+//                       from 3.1 on, but in fp4;
 //                       else backward
 //   tensor_inputs       each, and whole logits, under KempnerForge (each ColwiseParallel of its
 //                       distributed/tensor_parallel.py has Shard(1) inputs, the head's Replicate
@@ -180,7 +189,8 @@
 //                       2025 (pytorch/torchtitan@bbb1b616e), but in November 2024, when it was
 //                       compiled with the model (2024-10-22 to 12-18); eager-16bit under
 //                       KempnerForge (its training/loss.py) and with "loss in 16 bits"; eager under
-//                       prime-rl (its sft/train.py); otherwise the framework's
+//                       prime-rl (its sft/train.py); fused under xtuner (Pai-Megatron-Patch);
+//                       otherwise the framework's
 //   gradients           16 bits with "gradients in bf16" or "pure bf16" in the notes, under
 //                       Megatron-Bridge, and under unknown frameworks in bf16 but for amp
 //   pure bf16           in the notes: gradients and the optimizer's state in 16 bits, no master

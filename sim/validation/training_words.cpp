@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <regex>
 #include <span>
 #include <string>
@@ -96,19 +95,26 @@ std::optional<RecomputeWords> selection_of(std::string_view text) {
 
 }  // namespace
 
-int year_of(std::string_view date) {
-  const auto digits = [&](std::size_t size) {
-    return date.size() >= size &&
-           std::all_of(date.begin(), date.begin() + static_cast<std::ptrdiff_t>(size),
-                       [](unsigned char c) { return std::isdigit(c) != 0; });
-  };
-  const auto number = [&](std::size_t size) {
-    return static_cast<int>(parse_number(date.substr(0, size)).value_or(0));
-  };
-  if (digits(4)) {
-    return number(4);
+std::string month_of(std::string_view date) {
+  static const std::regex range("20[0-9]{2}-(1[3-9]|[2-9][0-9])");  // no month
+  static const std::regex years("([0-9]{4})(-(0[1-9]|1[0-2])(?![0-9]).*|.*)");
+  static const std::regex container("([0-9]{2})\\.([0-9]{2}).*");
+  std::match_results<std::string_view::const_iterator> found;
+  if (std::regex_match(date.begin(), date.end(), found, range)) {
+    return "20" + found[1].str();
   }
-  return digits(2) && date.size() > 2 && date[2] == '.' ? 2000 + number(2) : 0;
+  if (std::regex_match(date.begin(), date.end(), found, years)) {
+    return found[3].matched ? found[1].str() + "-" + found[3].str() : found[1].str();
+  }
+  if (std::regex_match(date.begin(), date.end(), found, container)) {
+    return "20" + found[1].str() + "-" + found[2].str();
+  }
+  return "";
+}
+
+int year_of(std::string_view date) {
+  constexpr std::size_t kDigits = 4;
+  return static_cast<int>(parse_number(month_of(date).substr(0, kDigits)).value_or(0));
 }
 
 std::optional<bool> unfused_attention(std::string_view text) {
@@ -138,10 +144,11 @@ std::optional<NumberFormat> number_format(std::string_view text) {
 }
 
 std::optional<RecomputeWords> recompute_words(std::string_view text) {
-  if (is_one(text, kNothing)) {
+  if (is_one(text, kNothing) || text.starts_with("none")) {
     return RecomputeWords{};
   }
-  if (text == "full") {
+  static const std::regex whole("full(( |/|,|\\().*uniform.*|[^0-9]*)");
+  if (std::regex_match(text.begin(), text.end(), whole)) {
     return RecomputeWords{.kind = Recompute::Full};
   }
   if (text == "selective") {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -11,7 +12,11 @@
 
 namespace danlu {
 
-/// The year that a date starts with: "2023-07..11", or a container's "26.04 ..."; 0 for none.
+/// Year and month of a date, as far as it says them, so that later ones sort behind: "2023-07" of
+/// "2023-07..11", "2026-04" of a container's "26.04 ...", the last of the years "2023-24"; "" for
+/// none.
+std::string month_of(std::string_view date);
+/// The year alone; 0 for none.
 int year_of(std::string_view date);
 
 /// Whether attention is unfused: "unfused", "naive", "eager", "no flash..."; false for flash, te,

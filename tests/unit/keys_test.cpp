@@ -14,6 +14,7 @@
 #include "sim/scenario/frameworks.hpp"
 #include "sim/scenario/huggingface.hpp"
 #include "sim/scenario/load_cluster.hpp"
+#include "sim/validation/training_page.hpp"
 #include "tests/support/support.hpp"
 
 namespace danlu::testing {
@@ -88,6 +89,10 @@ TEST(Keys, PageOfHuggingFaceIsUpToDate) {
 
 TEST(Keys, PageOfFrameworksIsUpToDate) {
   check_reference("frameworks.md", frameworks_page());
+}
+
+TEST(Keys, PageOfTrainingTablesIsUpToDate) {
+  check_reference("training-table.md", training_table_page());
 }
 
 // A profile has all three.

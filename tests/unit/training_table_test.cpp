@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/validation/training_parts.hpp"
+#include "sim/validation/training_words.hpp"
 #include "tests/support/support.hpp"
 #include "tests/support/training_rows.hpp"
 
@@ -481,6 +482,50 @@ TEST(TrainingRow, OverlapsAsIsSaidOrUsual) {
   EXPECT_TRUE(overlaps("ZeRO-2, overlapped", "deepspeed", ""));
 }
 
+TEST(TrainingRow, NemoInMlperfHasThatBenchmarksSettings) {
+  const Cells row{{"source", "mlcommons/training_results_v5.1@441d65f444"},
+                  {"framework", "nemo"},
+                  {"gpu", "GB200"},
+                  {"gpus_per_node", "4"},
+                  {"dtype", "fp8"},
+                  {"tp", "2"},
+                  {"model", "Llama-3.1 405B"}};
+  const auto workload = [&](const Cells& more) { return workload_of(with(row, more)); };
+  EXPECT_EQ(workload({}).host.graphs, CudaGraphs::Full);
+  EXPECT_EQ(workload({{"cuda_graph", "none"}}).host.graphs, CudaGraphs::None);
+  EXPECT_EQ(workload({{"gpu", "H200"}}).host.graphs, CudaGraphs::None);
+  EXPECT_EQ(workload({{"source", "NVIDIA/NeMo"}}).host.graphs, CudaGraphs::None);
+  EXPECT_EQ(workload({{"source", "mlcommons/training_results_v4.1"}}).host.graphs,
+            CudaGraphs::None);
+  EXPECT_NE(workload({}).training.fp8_recipe, Fp8Recipe::Tensorwise);
+  EXPECT_EQ(workload({{"model", "Llama-3.1 8B"}}).training.fp8_recipe, Fp8Recipe::Tensorwise);
+  const auto overlap = [&](const Cells& more) {
+    return workload_of(with(row, more)).parallelism.overlap_tensor;
+  };
+  EXPECT_EQ(overlap({}), TensorOverlap::Full);
+  EXPECT_EQ(overlap({{"dtype", "nvfp4"}}), TensorOverlap::Backward);
+  EXPECT_EQ(overlap({{"notes", "TP_COMM_OVERLAP False"}}), TensorOverlap::None);
+}
+
+TEST(TrainingRow, DatesAreReadAsFarAsTheySayIt) {
+  EXPECT_EQ(month_of("2023-07..11"), "2023-07");
+  EXPECT_EQ(month_of("2024-03-18"), "2024-03");
+  EXPECT_EQ(month_of("26.04 NeMo Container"), "2026-04");
+  EXPECT_EQ(month_of("2023-24"), "2024");
+  EXPECT_EQ(month_of("2022"), "2022");
+  EXPECT_EQ(month_of("soon"), "");
+}
+
+TEST(TrainingRow, FrameworksAreFoundInTheirNames) {
+  const auto framework = [](const std::string& name) {
+    return workload_of({{"framework", name}}).training.framework;
+  };
+  EXPECT_EQ(framework("NeMo-AutoModel"), "pytorch");
+  EXPECT_EQ(framework("NVIDIA NeMo"), "nemo");
+  EXPECT_EQ(framework("Pai-Megatron-Patch"), "megatron-core");
+  EXPECT_EQ(framework("thunder (PyTorch, compiled)"), "pytorch-compiled");
+}
+
 TEST(TrainingRow, TensorExchangesOverlapAsTheFrameworkDoes) {
   const auto overlap = [](const std::string& framework, const std::string& dtype,
                           const std::string& notes) {
@@ -495,7 +540,8 @@ TEST(TrainingRow, TensorExchangesOverlapAsTheFrameworkDoes) {
   EXPECT_EQ(overlap("megatron-core", "bf16", "overlap switches off"), TensorOverlap::None);
   EXPECT_EQ(overlap("nemo", "fp8", "TP_COMM_OVERLAP False"), TensorOverlap::None);
   EXPECT_EQ(overlap("nemo", "fp8", "TP_COMM_OVERLAP True"), TensorOverlap::Full);
-  EXPECT_EQ(overlap("nemo", "fp8", "TP_COMM_OVERLAP"), TensorOverlap::Backward);
+  EXPECT_EQ(overlap("nemo", "fp8", "TP_COMM_OVERLAP, SHARP settings"), TensorOverlap::Full);
+  EXPECT_EQ(overlap("nemo", "fp8", ""), TensorOverlap::Backward);
   EXPECT_EQ(overlap("megatron-deepspeed", "bf16", ""), TensorOverlap::None);
   EXPECT_EQ(overlap("paddlenlp", "fp16", ""), TensorOverlap::None);
   EXPECT_EQ(overlap("megatron-bridge", "bf16", ""), TensorOverlap::Full);
