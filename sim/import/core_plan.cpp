@@ -12,6 +12,7 @@
 #include "sim/base/units.hpp"
 #include "sim/import/megatron_core.hpp"
 #include "sim/import/pipeline_layout.hpp"
+#include "sim/workload/workload.hpp"
 
 namespace danlu {
 namespace core_plan {  // the folder is built as one
@@ -275,6 +276,11 @@ bool take_fsdp(Draft& draft) {
   return true;
 }
 
+bool can_gather_beside(const Draft& draft) {
+  return ParallelismSpec::gathers_beside(static_cast<int>(draft.count("parallelism.pipeline")),
+                                         static_cast<int>(draft.count("parallelism.expert")));
+}
+
 void take_gathered_weights(Draft& draft) {
   const GivenFlag* flag = draft.first_on(kGatheredWeights);
   if (flag == nullptr) {
@@ -283,7 +289,7 @@ void take_gathered_weights(Draft& draft) {
   if (draft.count("parallelism.zero") != 1) {
     draft.no_effect(*flag,
                     "only with ZeRO-1 weights are gathered here when they have been updated");
-  } else if (draft.count("parallelism.pipeline") > 1 && draft.count("parallelism.expert") > 1) {
+  } else if (!can_gather_beside(draft)) {
     draft.not_used(*flag,
                    "with pipeline stages and experts on several ranks danlu gathers updated "
                    "weights when the optimizer has ended");

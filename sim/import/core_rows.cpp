@@ -250,6 +250,7 @@ std::vector<FlagRow> training_rows() {
       {"--cross-entropy-loss-fusion|--cross-entropy-fusion-impl|model.cross_entropy_loss_fusion|"
        "model.cross_entropy_fusion_impl",
        "training.loss", Fact, "native: fused-fp32, as without the second; te: fused"},
+      {"--fp8-output-proj|model.fp8_output_proj", "training.wide_head", Fact, "false, with mxfp8"},
       {"--first-last-layers-bf16|--num-layers-at-start-in-bf16|--num-layers-at-end-in-bf16|"
        "model.first_last_layers_bf16|model.num_layers_at_start_in_bf16|"
        "model.num_layers_at_end_in_bf16",

@@ -159,6 +159,18 @@ void take_amaxes(Draft& draft) {
   }
 }
 
+void take_narrow_head(Draft& draft) {
+  const GivenFlag* narrow = draft.first_on("--fp8-output-proj|model.fp8_output_proj");
+  if (narrow == nullptr) {
+    return;
+  }
+  if (draft.at("training.precision") == "mxfp8") {
+    draft.set("training.wide_head", "false", narrow);
+  } else {
+    draft.no_effect(*narrow, "Megatron-core has it with mxfp8 alone");
+  }
+}
+
 void take_wide_ends(Draft& draft) {
   constexpr std::string_view kEnds = "--first-last-layers-bf16|model.first_last_layers_bf16";
   if (!draft.on(kEnds)) {
@@ -403,6 +415,7 @@ void take_core_settings(Draft& draft, const CoreFramework& framework) {
   megatron_core::take_graphs(draft);
   megatron_core::take_expert_groups(draft);
   megatron_core::take_wide_ends(draft);
+  megatron_core::take_narrow_head(draft);
   megatron_core::take_amaxes(draft);
   megatron_core::take_op_fuser(draft);
   megatron_core::take_attention(draft);

@@ -65,6 +65,8 @@ inline constexpr const char* kGatheredWeights =
     "model.optim.overlap_param_sync";
 /// Weights of ZeRO-1 that are gathered beside the first passes.
 void take_gathered_weights(Draft& draft);
+/// Whether danlu has updated weights travel beside passes in such a plan.
+bool can_gather_beside(const Draft& draft);
 
 /// Into how many parts replicas fall whose optimizers are split each for itself.
 void take_optimizer_instances(Draft& draft);

@@ -361,7 +361,7 @@ void finish_overlap(Draft& draft) {
     if (!draft.on(gathers->name)) {
       draft.forget("parallelism.overlap.weights");
     }
-  } else if (draft.count("parallelism.pipeline") > 1 && draft.count("parallelism.expert") > 1) {
+  } else if (!can_gather_beside(draft)) {
     draft.remark(
         "Megatron-Bridge gathers updated weights beside the first passes (comm_overlap); with "
         "pipeline stages and experts on several ranks danlu does when the optimizer has ended");

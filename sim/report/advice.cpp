@@ -306,7 +306,7 @@ std::vector<Change> remedies(std::string_view part, const Workload& w) {
     if (!p.overlap_data) {
       list.push_back(with(now, "parallelism.overlap.data=true",
                           [](Workload& x) { x.parallelism.overlap_data = true; }));
-    } else if (!p.overlap_weights && p.splits_state_alone() && (p.pipeline == 1 || p.expert == 1)) {
+    } else if (!p.overlap_weights && p.splits_state_alone() && p.can_gather_beside()) {
       list.push_back(with(now, "parallelism.overlap.weights=true",
                           [](Workload& x) { x.parallelism.overlap_weights = true; }));
     }

@@ -212,6 +212,7 @@ std::string precision_text(const TrainingSpec& t) {
   text += wide > 0 ? fmt::format(", first {} and last {} layers in bf16", t.wide_first_layers,
                                  t.wide_last_layers)
                    : "";
+  text += t.wide_head ? "" : ", the head, too";
   return text;
 }
 

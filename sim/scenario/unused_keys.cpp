@@ -168,7 +168,7 @@ std::vector<KeyUse> scenario_uses() {
       one_of(Fp8Recipe::Delayed, Fp8Recipe::Tensorwise));
   add(uses,
       {"training.narrow_weights", "training.wide_first_layers", "training.wide_last_layers",
-       "training.fused_casts"},
+       "training.wide_head", "training.fused_casts"},
       "training.precision", one_of(Precision::Fp8, Precision::Mxfp8, Precision::Fp4));
   add(uses, {"training.fused_casts"}, "training.fp8_recipe",
       one_of(Fp8Recipe::Delayed, Fp8Recipe::Tensorwise));

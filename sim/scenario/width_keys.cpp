@@ -37,6 +37,10 @@ std::vector<KeyRow> width_keys() {
       count("training.wide_first_layers", &TrainingSpec::wide_first_layers, 0, kMost, "0",
             "Below 16 bits: first layers whose products stay in bf16 (Megatron-LM's "
             "--first-last-layers-bf16)"),
+      flag(
+          "training.wide_head", &TrainingSpec::wide_head, "true",
+          "Below 16 bits: whether the product that makes logits stays in 16 bits; in Megatron-core "
+          "it is in mxfp8 with fp8_output_proj"),
       count("training.wide_last_layers", &TrainingSpec::wide_last_layers, 0, kMost, "0",
             "The same of the last layers"),
       choice("training.optimizer.kind", &OptimizerSpec::kind, "adam",

@@ -15,6 +15,7 @@
 namespace danlu {
 namespace {
 
+constexpr int kRack = 72;
 constexpr std::array kDevices{
     DeviceRow{"A100-80GB", "A100", "dgx-a100", "a100-80"},
     DeviceRow{"A100-40GB", "A100", "dgx-a100-40", "a100-40"},
@@ -22,14 +23,15 @@ constexpr std::array kDevices{
     DeviceRow{"A800", "A800", "hgx-a800", "a800"},
     DeviceRow{"H100-80GB", "H100", "dgx-h100", "h100"},
     DeviceRow{"H100-96GB", "H100", "dgx-h100", "h100"},
+    DeviceRow{"H100-95GB", "H100", "dgx-h100", "h100"},
     DeviceRow{"H100 SXM", "H100", "dgx-h100", "h100"},
     DeviceRow{"H100 PCIe", "H100", "pcie-h100", "h100-pcie"},
     DeviceRow{"H200", "H200", "hgx-h200", "h200"},
     DeviceRow{"H800", "H800", "hgx-h800", "h800"},
     DeviceRow{"B200", "B200", "hgx-b200", "b200"},
     DeviceRow{"B300", "B300", "hgx-b300", "b300"},
-    DeviceRow{"GB200", "GB200", "gb200-nvl72", "gb200"},
-    DeviceRow{"GB300", "GB300", "gb300-nvl72", "gb300"},
+    DeviceRow{"GB200", "GB200", "gb200-nvl72", "gb200", kRack},
+    DeviceRow{"GB300", "GB300", "gb300-nvl72", "gb300", kRack},
     DeviceRow{"V100-32GB-SXM2", "V100", "dgx1-v100", "v100-32"},
     DeviceRow{"V100-32GB", "V100", "dgx2-v100", "v100-32"},
     DeviceRow{"V100-16GB", "V100", "dgx1-v100", "v100-16"},
@@ -125,10 +127,10 @@ std::string spelled(std::string_view name) {
   return std::regex_replace(bare, memory, "$1-$2GB");
 }
 
-/// Meta's own board, on which torchtitan's runs were: 96 GB of HBM2e, of which PyTorch reports 95.04
-/// GiB, and 500 W.
+/// Meta's own board, on which torchtitan's runs were: 96 GB of HBM2e, of which PyTorch reports
+/// 95.04 GiB, and 500 W.
 bool is_board_of_96(const DeviceRow& device) {
-  return device.prefix == "H100-96GB";
+  return device.prefix == "H100-96GB" || device.prefix == "H100-95GB";
 }
 
 /// The preset, and what the row's name of the GPU or its notes say of its boards: "GPUs limited to
@@ -180,17 +182,26 @@ const DeviceRow* device_of(const TrainingRow& row, std::vector<std::string>& rea
   if (device == nullptr) {
     reasons.push_back(fmt::format("GPU without a preset: {}", shown(gpu)));
   }
+  const std::string text = row.words("gpu") + "; " + row.words("notes");
+  if (text_says(text, Note::PowerLimited) && !text_number(text, NoteNumber::PowerLimit)) {
+    reasons.emplace_back("the GPUs' limit of power not stated");
+  }
   return device;
 }
 
 int gpus_of_node(const TrainingRow& row, int fallback) {
   const int tray = row.count("gpus_per_node", fallback);
-  const std::string text(row.cell("interconnect_intra"));
+  static const std::regex named(
+      "nvl ?-?([0-9]{1,4})|nvlink domain of ([0-9]{1,4})|"
+      "([0-9]{1,4})[ -]gpu (?:nvlink )?domain");
+  const DeviceRow* device = find_device(row.cell("gpu"));
+  int domain = device != nullptr ? device->domain : 0;
+  const std::string text = row.words("interconnect_intra");
   std::smatch found;
-  if (!std::regex_search(text, found, std::regex("NVL([0-9]{1,4})"))) {
-    return tray;
+  if (std::regex_search(text, found, named)) {
+    domain = std::stoi(found[1].matched ? found[1] : found[2].matched ? found[2] : found[3]);
   }
-  return equal_part(row.count("gpus", 1), std::max(tray, std::stoi(found[1])), tray);
+  return domain == 0 ? tray : equal_part(row.count("gpus", 1), std::max(tray, domain), tray);
 }
 
 RowSection cluster_section(const TrainingRow& row, const DeviceRow& device,

@@ -62,6 +62,8 @@ constexpr std::array kNotes{
     NotePattern{Note::NarrowGather, "(float8|fp8)[ _-]all[ _-]?gather",
                 "float8 all-gather; enable_fsdp_float8_all_gather; fp8 allgather",
                 "FSDP gathers weights in 8 bits (torchtitan)"},
+    NotePattern{Note::UsualGather, "(bf16|16[ -]bit)[ _-]all[ _-]?gather", "bf16 all-gather",
+                "FSDP gathers weights in 16 bits (torchtitan)"},
     NotePattern{Note::WideGather, "weights in fp32", "weights in fp32",
                 "FSDP gathers weights in fp32"},
     NotePattern{Note::PureFsdp, "fsdp mixed precision pure", "FSDP mixed precision PURE",
@@ -120,8 +122,20 @@ constexpr std::array kNotes{
     NotePattern{Note::AdaptersWide, "adapters in fp32", "adapters in fp32", "so"},
     NotePattern{Note::NarrowBase, "4-bit base|\\bqlora\\b", "4-bit base; QLoRA",
                 "the frozen weights have 4 bits"},
-    NotePattern{Note::Unbalanced, "\\bunbalanced|not balanced", "unbalanced",
+    NotePattern{Note::NarrowHead, "fp8_output_proj|(head|logits) in (mx)?fp8",
+                "fp8_output_proj; head in mxfp8", "the head's product is below 16 bits"},
+    NotePattern{Note::Unbalanced,
+                "\\bunbalanced|not balanced|uneven(ly)? (experts|routed|routing|load)|"
+                "(real|natural|learned) (router|routing|gate)|router left alone",
+                "unbalanced; uneven experts; natural router",
                 "tokens are not shared evenly: not simulated"},
+    NotePattern{Note::ActivationsOffloaded,
+                "activations?( are| were| also)* offload|offload[a-z_]* (of )?activations?|"
+                "activation[ _-]offload",
+                "activations offloaded to the host; activation offloading",
+                "to the host: not simulated unless `cpu_offload_layers` says how many"},
+    NotePattern{Note::PowerLimited, "power[ -](limited|capped)", "power limited",
+                "not simulated unless the limit is stated"},
     NotePattern{Note::IncludesEvaluation, "\\binclud(es?|ing) eval",
                 "includes evaluation; including eval",
                 "the rate is not that of steps: not simulated"},
@@ -265,9 +279,13 @@ std::vector<NoteWording> note_wordings() {
 }
 
 std::optional<NotedAdapters> noted_adapters(const TrainingRow& row) {
+  static const std::regex all("(?:rank|\\br) ?=? ?([0-9]+) [^;]*(?:every|all)[ -]linear");
   static const std::regex stated("rank ([0-9]+) on ([a-z]+(?:, (?:q|k|v|o|gate|up|down))*)");
   const std::string notes = row.words("notes");
   std::smatch found;
+  if (std::regex_search(notes, found, all)) {
+    return NotedAdapters{.rank = std::stoi(found[1]), .targets = kAllLinear};
+  }
   if (!std::regex_search(notes, found, stated)) {
     return std::nullopt;
   }

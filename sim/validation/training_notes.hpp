@@ -37,6 +37,7 @@ enum class Note {
   DataOverlap,
   WeightsOverlap,
   NarrowGather,
+  UsualGather,
   WideGather,
   PureFsdp,
   ReducedOnce,
@@ -56,6 +57,7 @@ enum class Note {
   PureBf16,
   NarrowGradients,
   TensorAmax,
+  NarrowHead,
   NoRotary,
   RotaryOperators,
   NormOperators,
@@ -66,6 +68,8 @@ enum class Note {
   NarrowBase,
   // what cannot be simulated
   Unbalanced,
+  ActivationsOffloaded,
+  PowerLimited,
   IncludesEvaluation,
   Padding,
 };
@@ -100,7 +104,8 @@ struct NoteWording {
 };
 std::vector<NoteWording> note_wordings();
 
-/// "rank 16 on q, v"
+/// "rank 16 on q, v", "r=16 on all linear layers"
+inline constexpr const char* kAllLinear = "q, k, v, o, gate, up, down";
 struct NotedAdapters {
   int rank = 0;
   std::string targets;  // "q, v"

@@ -107,7 +107,7 @@ bool overlaps_data(const TrainingRow& row, const ShardingWords& sharding) {
 bool overlaps_weights(const TrainingRow& row, const ShardingWords& sharding) {
   const bool by_framework = row.says("framework", "megatron-bridge") ||
                             (row.says("framework", "nemo") && !row.says("framework", "automodel"));
-  const bool can = row.count("pp", 1) == 1 || row.count("ep", 1) == 1;
+  const bool can = ParallelismSpec::gathers_beside(row.count("pp", 1), row.count("ep", 1));
   return sharding.zero == 1 && can && overlaps_data(row, sharding) &&
          (by_framework || notes_say(row, Note::WeightsOverlap));
 }
@@ -186,15 +186,21 @@ void add_titan_keys(const TrainingRow& row, std::vector<std::string>& keys) {
     keys.emplace_back("reshard: step");
     keys.emplace_back("reduce: step");
   }
-  if (notes_say(row, Note::NarrowGather)) {
+  const std::string dtype = row.words("dtype");
+  const NumberFormat format = number_format(dtype).value_or(NumberFormat{});
+  const bool usual = format.fp8 && dtype.find("mx") == std::string::npos &&
+                     dtype.find("rowwise") == std::string::npos &&
+                     !notes_say(row, Note::UsualGather);
+  if (usual || notes_say(row, Note::NarrowGather)) {
     keys.emplace_back("gather_width: 8bit");
   }
 }
 
 std::string sharding_keys(const TrainingRow& row, const ShardingWords& said, int data) {
   std::vector<std::string> keys;
-  if (said.zero > 0 && said.ranks && *said.ranks < data) {
-    keys.push_back(fmt::format("ranks: {}", *said.ranks));
+  const int node = said.within_node ? row.count("gpus_per_node", data) / row.count("tp", 1) : data;
+  if (const int ranks = said.ranks.value_or(node); said.zero > 0 && ranks > 0 && ranks < data) {
+    keys.push_back(fmt::format("ranks: {}", ranks));
   }
   if (said.zero == 3 && said.is_fsdp) {
     keys.emplace_back("copy: false");
@@ -226,10 +232,13 @@ std::string sharding_keys(const TrainingRow& row, const ShardingWords& said, int
 void add_experts(const TrainingRow& row, RowSection& section) {
   section.line(fmt::format("  expert: {}", row.count("ep", 1)));
   section.line(fmt::format("  expert_tensor: {}", row.count("etp", 1)));
+  if (row.count("ep", 1) == 1) {
+    return;
+  }
   section.line(
       fmt::format("  expert_exchange: {}",
                   name_of(sends_by_node(row) ? TokenExchange::DeepEp : TokenExchange::AllToAll)));
-  if (!row.has("moe_dispatcher") && row.count("ep", 1) > 1) {
+  if (!row.has("moe_dispatcher")) {
     section.remarks.emplace_back("dispatcher of experts not stated: NCCL's all-to-all");
   }
 }
@@ -318,6 +327,8 @@ RowSection parallelism_section(const TrainingRow& row) {
   }
   if (const int offloaded = row.count("cpu_offload_layers", 0); offloaded > 0) {
     section.line(fmt::format("  offload: {{activation_layers: {}}}", offloaded));
+  } else if (!row.has("cpu_offload_layers") && notes_say(row, Note::ActivationsOffloaded)) {
+    section.refuse("activations go to the host, how many not stated");
   }
   section.line(fmt::format("  scatter_gather: {}", scatters(row)));
   section.line(

@@ -19,6 +19,7 @@ struct DeviceRow {
   std::string_view family;  // results are summed up by this
   std::string_view topology;
   std::string_view gpu;
+  int domain = 0;  // GPUs that NVLink joins, whatever a row calls a node; 0: those of a node
 };
 std::span<const DeviceRow> known_devices();
 /// The first row whose prefix the name starts with, or nullptr.

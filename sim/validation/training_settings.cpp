@@ -101,6 +101,18 @@ std::optional<Precision> precision_of(const NumberFormat& format, std::string_vi
   return format.tf32 ? std::optional(Precision::Tf32) : std::nullopt;
 }
 
+/// See the rule `wide_head` in the header.
+bool has_narrow_head(const TrainingRow& row) {
+  const std::string_view gpu = row.cell("gpu");
+  const std::string date = month_of(row.cell("date"));
+  const ModelPreset* preset = named_model(row);
+  const bool is_one =
+      preset != nullptr && (preset->name == "deepseek-v3" || preset->name == "gpt-oss-120b");
+  return notes_say(row, Note::NarrowHead) || (row.says("framework", "megatron-bridge") && is_one &&
+                                              ((gpu.starts_with("GB") && date >= "2026-06") ||
+                                               (gpu.starts_with("B300") && date >= "2026-07")));
+}
+
 void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section) {
   const std::string text = row.words("dtype");
   if (text.empty()) {
@@ -135,6 +147,9 @@ void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section)
     section.line(row.says("model", "lora") ? "  fp8_amax: own"
                  : of_tensor               ? "  fp8_amax: tensor"
                                            : "  fp8_amax: all");
+  }
+  if (precision == Precision::Mxfp8 && has_narrow_head(row)) {
+    section.line("  wide_head: false");
   }
   if (text.find("rowwise") != std::string::npos) {
     section.remarks.emplace_back("fp8 scaled by rows: as by tensor");
@@ -256,7 +271,10 @@ std::string unfused_of(const TrainingRow& row) {
                                  UnfusedPart::Residual}) {
     list = notes_fuse(row, part) ? without(name_of(part), list) : list;
   }
-  if (row.says("framework", "automodel") && row.says("attention_kernel", "transformerengine")) {
+  const std::string kernel = row.words("attention_kernel");
+  if (row.says("framework", "automodel") &&
+      (kernel.starts_with("te") || kernel == "transformer_engine" ||
+       kernel.starts_with("transformerengine"))) {
     list = without("positions", list);
   }
   if (notes_say(row, Note::RotaryOperators)) {
@@ -391,13 +409,17 @@ void add_adapters(const TrainingRow& row, RowSection& section) {
         fmt::format("  lora: {{rank: {}, targets: [{}]{}}}", noted->rank, noted->targets, rest));
     return;
   }
+  const bool automodel = row.says("framework", "automodel");
   const bool bridge = row.says("framework", "megatron-bridge");
-  if (!bridge && !row.says("framework", "nemo")) {
+  if (!automodel && !bridge && !row.says("framework", "nemo")) {
     section.refuse("LoRA: rank and targets not stated");
     return;
   }
-  section.line(
-      fmt::format("  lora: {{rank: 16, targets: [{}]{}}}", bridge ? "qkv" : "qkv, o", rest));
+  section.line(fmt::format("  lora: {{rank: 16, targets: [{}]{}}}",
+                           automodel ? kAllLinear
+                           : bridge  ? "qkv"
+                                     : "qkv, o",
+                           rest));
   section.remarks.emplace_back("LoRA: rank and targets as the framework's recipe has them");
 }
 

@@ -79,6 +79,9 @@
 //                       tensor (bf16_with_fp8_current_scaling_mixed), and under torchtitan and
 //                       where it says tensorwise, and of the 8B of MLPerf 5.1, whose weights have
 //                       8 bits alone, too
+//   wide_head           false with mxfp8 where the notes have fp8_output_proj, and for DeepSeek-V3
+//                       and GPT-OSS 120B under Megatron-Bridge from 26.06 on (its
+//                       scripts/performance/configs at v0.5.0): on GB200 and GB300, on B300 later
 //   fp8_amax            of NeMo with delayed scaling: tensor until May 2024
 //                       (NVTE_DP_AMAX_REDUCE_INTERVAL=0 of NeMo-Framework-Launcher's
 //                       launcher_scripts/conf/config.yaml, which TransformerEngine 1.6 no longer
@@ -99,7 +102,9 @@
 //                       nothing is sharded whatever is said. FSDP under torchtitan: embedding
 //                       and head are units of their own; with stages weights are kept and
 //                       gradients reduced once a step; 8-bit gathers where the notes say "float8
-//                       all-gather". Under fms-fsdp gradients are reduced in 16 bits (its
+//                       all-gather", and with fp8 unless it is scaled by rows or they say "bf16
+//                       all-gather" (docs/float8.md has enable_fsdp_float8_all_gather). Under
+//                       fms-fsdp gradients are reduced in 16 bits (its
 //                       policies/mixed_precision.py). "gradients reduced once a step" in the notes
 //                       (no_sync), "..., in fp32": so. Under NeMo Automodel weights of mixtures are
 //                       kept and gradients reduced, in fp32, once a step (its

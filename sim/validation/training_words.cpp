@@ -25,11 +25,21 @@ bool starts_with_one(std::string_view text, Words words) {
                      [&](std::string_view word) { return text.starts_with(word); });
 }
 
-constexpr std::array<std::string_view, 5> kUnfused{"unfused", "naive", "no flash", "no_flash",
-                                                   "eager"};
-constexpr std::array<std::string_view, 8> kFused{
-    "flash",    "cudnn", "transformerengine", "transformer engine", "sdpa", "scaled_dot_product",
-    "xformers", "fused"};
+constexpr std::array<std::string_view, 6> kUnfused{"unfused",  "naive", "no flash",
+                                                   "no_flash", "eager", "math"};
+constexpr std::array<std::string_view, 13> kFused{"flash",
+                                                  "cudnn",
+                                                  "transformerengine",
+                                                  "transformer engine",
+                                                  "sdpa",
+                                                  "scaled_dot_product",
+                                                  "xformers",
+                                                  "fused",
+                                                  "flex",
+                                                  "splash",
+                                                  "triton",
+                                                  "efficient",
+                                                  "aiter"};
 constexpr std::array<std::string_view, 2> kBf16{"bf16", "bfloat16"};
 constexpr std::array<std::string_view, 2> kFp8{"fp8", "float8"};
 constexpr std::array<std::string_view, 5> kOtherFormats{"fp32", "float32", "fp64", "int8", "int4"};
@@ -48,15 +58,17 @@ bool is_one(std::string_view text, Words words) {
   return std::find(words.begin(), words.end(), text) != words.end();
 }
 
-/// "moe_act,layernorm", "layernorm+whole moe" or "moe layernorm": parts by Megatron-LM's names;
-/// none if one is of another kind.
+/// "moe_act,layernorm", "layernorm+whole moe" or "moe norm": parts by Megatron-LM's names; none if
+/// one is of another kind.
 std::optional<std::vector<RecomputePart>> parts_of(std::string_view list) {
   static const std::regex between("[ ,+]+");
   const std::string text(list);
   std::vector<RecomputePart> parts;
   for (std::sregex_token_iterator word(text.begin(), text.end(), between, -1), end; word != end;
        ++word) {
-    const std::optional<RecomputePart> part = value_named<RecomputePart>(word->str());
+    const bool is_norm = *word == "norm" || *word == "norms" || *word == "rmsnorm";
+    const std::optional<RecomputePart> part =
+        is_norm ? RecomputePart::LayerNorm : value_named<RecomputePart>(word->str());
     if (!part && word->length() > 0 && *word != "whole") {
       return std::nullopt;
     }
@@ -188,6 +200,10 @@ std::optional<ShardingWords> sharding_words(std::string_view text) {
     said.ranks = std::stoi(found[1].str());
   }
   said.is_fsdp = has_one(text, kFsdp);
+  static const std::regex node("(?:within|inside) (?:a|the|one|each) (?:single )?node");
+  said.within_node = text.find("hsdp") != std::string_view::npos ||
+                     text.find("hybrid") != std::string_view::npos ||
+                     std::regex_search(text.begin(), text.end(), node);
   said.keeps_weights = text.find("shard_grad_op") != std::string_view::npos;
   if (said.is_fsdp || has_one(text, kZero3) || text == "3") {
     said.zero = 3;

@@ -50,6 +50,7 @@ struct ShardingWords {
   bool is_fsdp = false;        // which keeps no 16-bit copy of its shard
   bool keeps_weights = false;  // from forward to backward: SHARD_GRAD_OP
   std::optional<int> ranks{};  // that share, where a number is said
+  bool within_node = false;    // and where none is: those of a node (HSDP)
 };
 /// Reads "none", "ZeRO-1 within 8", "distributed optimizer", "FSDP FULL_SHARD (ZeRO-3)",
 /// "FSDP SHARD_GRAD_OP", "Megatron FSDP group 64", "3".

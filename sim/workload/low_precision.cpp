@@ -25,6 +25,11 @@
 // (adapters.cpp). Experts' rows are quantised apart from activations, a tensor for each, and what
 // attention and MLP read beside each other (model.norms 1) apart from the norm before both.
 //
+// The head stays in 16 bits unless training.wide_head is false (Megatron-core's fp8_output_proj).
+// Layers that predict more are as the others, whatever wide_last_layers is, but for fp4, in which
+// they stay wide (_proj_and_transformer_layer of Megatron-core's multi_token_prediction.py, which
+// knows one context of fp8 and none of fp4); their logits are the head's.
+//
 // Two activations may be kept narrower than they are (training.kept_narrow): what an activation
 // function begins with, n bytes a value instead of e, written forward and read backward; and
 // attention's output, once for attention and for the product behind it, in 12 bits (E5M6). Both are
@@ -57,10 +62,11 @@ Sizes sizes_of(const Operator& op) {
   return sizes;
 }
 
-/// Routers do, and products too thin for narrow tiles, as the gate of shared experts.
-bool stays_wide(const Operator& op) {
+/// Routers do, and products too thin for narrow tiles, as the gate of shared experts; the head
+/// unless asked for.
+bool stays_wide(const TrainingSpec& t, const Operator& op) {
   constexpr double kLeastColumns = 16;
-  return op.part == ModelPart::Router ||
+  return op.part == ModelPart::Router || (op.part == ModelPart::Head && t.wide_head) ||
          std::any_of(op.forward.begin(), op.forward.end(), [](const Kernel& kernel) {
            return kernel.kind == KernelKind::Gemm && kernel.n < kLeastColumns;
          });
@@ -88,7 +94,7 @@ class Lowering {
       if (op == nullptr) {
         continue;
       }
-      if (op->is_product() && !stays_wide(*op)) {
+      if (op->is_product() && !stays_wide(t_, *op)) {
         lower(*op, kept_by_maker, {maker(block, i), taker(block, i)});
         for (std::size_t j = i; j > 0 && is_exchange(block.steps[j - 1]); --j) {
           send_narrow(block.steps[j - 1], &Exchange::forward);
@@ -303,6 +309,9 @@ void lower_precision(const Workload& w, const RankShape& shape, ModelBlocks& mod
   const int layers = w.model.layers;
   const auto narrow = [&](std::size_t number) {
     const int layer = static_cast<int>(number);
+    if (layer >= layers) {  // one that predicts more
+      return t.precision != Precision::Fp4;
+    }
     return layer >= t.wide_first_layers && layer < layers - t.wide_last_layers;
   };
   vary_layers(model, narrow, [&](bool is_narrow, Block& block) {
@@ -310,6 +319,7 @@ void lower_precision(const Workload& w, const RankShape& shape, ModelBlocks& mod
       Lowering(w, shape).lower(block);
     }
   });
+  Lowering(w, shape).lower(model.head);
 }
 
 }  // namespace danlu

@@ -193,11 +193,16 @@ struct ParallelismSpec {
   /// Weights whose optimizer's state alone is split travel when they are first used, not before:
   /// layer by layer within the first passes, ...
   bool gathers_updated() const { return splits_state_alone() && overlap_weights && pipeline == 1; }
-  /// ... or with stages, all of which begin with the step, chunk by chunk ahead of these. Not of
-  /// mixtures: two queues would run beside all lanes of experts' ranks, which then have to be
-  /// played by segments, six times as many tasks.
+  /// ... or with stages, all of which begin with the step, chunk by chunk ahead of these.
   bool gathers_ahead() const {
-    return splits_state_alone() && overlap_weights && pipeline > 1 && expert == 1;
+    return splits_state_alone() && overlap_weights && pipeline > 1 && can_gather_beside();
+  }
+  /// Whether they can travel beside passes at all: not of mixtures with stages, where two queues
+  /// would run beside all lanes of experts' ranks, which then have to be played by segments, six
+  /// times as many tasks.
+  bool can_gather_beside() const { return gathers_beside(pipeline, expert); }
+  static constexpr bool gathers_beside(int stages, int expert_ranks) {
+    return stages <= 1 || expert_ranks <= 1;
   }
   bool overlaps_updated() const { return gathers_updated() || gathers_ahead(); }
   bool splits_state_alone() const { return zero == 1 || zero == 2; }
@@ -307,6 +312,7 @@ struct TrainingSpec {
   bool narrow_weights = false;            // there are none in 16 bits that products use narrow
   int wide_first_layers = 0;  // whose products stay in 16 bits, and likewise the last ones
   int wide_last_layers = 0;
+  bool wide_head = true;  // so does what makes logits
   OptimizerSpec optimizer;
   LoraSpec lora;
   std::vector<FrozenPart> frozen{};

@@ -204,6 +204,56 @@ TEST(Precision, ProductsOfLayersAloneAreNarrow) {
   }
 }
 
+/// Whether all products of the operators of that name are below 16 bits, and there are some.
+bool is_narrow_product(const Block& block, std::string_view name) {
+  int products = 0;
+  int narrow = 0;
+  for (const Operator* op : operators_of(block)) {
+    for (const Kernels* kernels : {&op->forward, &op->input_gradient, &op->weight_gradient}) {
+      for (const Kernel& kernel : *kernels) {
+        const bool is_one = op->name == name && kernel.kind == KernelKind::Gemm;
+        products += is_one ? 1 : 0;
+        narrow += is_one && kernel.width == KernelWidth::Narrow ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_TRUE(narrow == 0 || narrow == products) << name;
+  return products > 0 && narrow == products;
+}
+
+// Megatron-core's fp8_output_proj: the head's three products, their operands cast as a layer's are.
+TEST(Precision, TheHeadMayBeNarrow) {
+  Workload w = narrow(Precision::Mxfp8);
+  const double vocab = w.model.vocab;
+  const double byte = 1 + 1.0 / 32;
+  EXPECT_FALSE(is_narrow_product(build_model(w).head, "logits"));
+  w.training.wide_head = false;
+  const Block head = build_model(w).head;
+  EXPECT_TRUE(is_narrow_product(head, "logits"));
+  const Operator logits = operator_named(head, "logits");
+  EXPECT_EQ(bytes_of(logits.forward, KernelKind::Memory), kT * kH * (2 + 2 * byte));
+  EXPECT_EQ(bytes_of(logits.input_gradient, KernelKind::Memory), kT * vocab * (2 + 2 * byte));
+  EXPECT_TRUE(logits.weight.narrow);
+  w.training.precision = Precision::Bf16;
+  EXPECT_FALSE(is_narrow_product(build_model(w).head, "logits"));
+}
+
+// A layer that predicts more is below 16 bits as the others are, but for its logits, which are the
+// head's, and whatever the last layers are; not in fp4, of which Megatron-core's have no context.
+TEST(Precision, LayersThatPredictMoreAreAsTheOthers) {
+  Workload w = narrow(Precision::Mxfp8, Fp8Recipe::Delayed, 2);
+  w.model.prediction_layers = 1;
+  w.training.wide_last_layers = 1;
+  const auto predicting = [&] { return build_model(w).layer(2); };
+  EXPECT_TRUE(is_narrow_product(predicting(), kQkv));
+  EXPECT_FALSE(is_narrow_product(predicting(), "logits"));
+  EXPECT_FALSE(is_narrow_product(build_model(w).layer(1), kQkv));
+  w.training.wide_head = false;
+  EXPECT_TRUE(is_narrow_product(predicting(), "logits"));
+  w.training.precision = Precision::Fp4;
+  EXPECT_FALSE(is_narrow_product(predicting(), kQkv));
+}
+
 // The rows of each of the two experts that a rank holds are quantised, and multiplied, by
 // themselves; gradients for the weights begin with what is narrow already.
 TEST(Precision, RowsOfExpertsAreQuantisedOneByOne) {

@@ -150,6 +150,20 @@ TEST(Import, FirstAndLastLayersStayWide) {
             std::pair(0, 2));
 }
 
+TEST(Import, TheHeadIsNarrowWithMxfp8Alone) {
+  ImportOptions eight = kEight;
+  eight.topology = "hgx-b200";
+  const auto wide = [&](const char* framework, const std::string& text) {
+    return imported_scenario(framework, text, eight).workload.training.wide_head;
+  };
+  const std::string mxfp8 = "--fp8-format e4m3 --fp8-recipe mxfp8 ";
+  EXPECT_TRUE(wide("megatron", megatron(mxfp8)));
+  EXPECT_FALSE(wide("megatron", megatron(mxfp8 + "--fp8-output-proj")));
+  EXPECT_TRUE(wide("megatron", megatron("--fp8-format hybrid --fp8-output-proj")));
+  EXPECT_FALSE(wide("nemo", bridge("mixed_precision: bf16_with_mxfp8_mixed\n"
+                                   "model: {fp8_output_proj: true}")));
+}
+
 // Megatron-Bridge lays its mixed precision over the model and ddp (MixedPrecisionConfig.setup):
 // what of it holds is what its recipes say (megatron/bridge/training/mixed_precision.py).
 TEST(Import, MixedPrecisionOfMegatronBridgeIsItsRecipe) {
