@@ -241,7 +241,7 @@ RowSection cluster_section(const TrainingRow& row, const DeviceRow& device,
 NetworkText parse_network(std::string_view text) {
   const std::string whole(text);
   const std::string main = std::regex_replace(whole, std::regex(R"(\([^)]*\))"), "");
-  static const std::string rate = R"(([0-9]+(?:\.[0-9]+)?)\s*G(b|B)/s)";
+  static const std::string rate = R"(([0-9]+(?:\.[0-9]+)?)\s*G(b|B)(?:it)?(?:/s|ps))";
   static const std::regex times_rate(R"(([0-9]{1,4})\s*x\s*(?:[A-Za-z][\w-]*\s+)?)" + rate);
   static const std::regex times_generation(R"(([0-9]{1,4})\s*x\s*(EDR|HDR|NDR|XDR))");
   static const std::regex only_rate(rate);
@@ -257,7 +257,7 @@ NetworkText parse_network(std::string_view text) {
     result.nic_gbps = gbps(found[2], found[3]);
   } else if (std::regex_search(main, found, only_rate)) {
     const std::string after = found.suffix();
-    if (has_word(after, "node") || has_word(after, "VM")) {
+    if (has_word(after, "node") || has_word(after, "VM") || has_word(whole, "(per node")) {
       result.node_gbps = gbps(found[1], found[2]);
     } else {
       result.nic_gbps = gbps(found[1], found[2]);

@@ -72,9 +72,12 @@ constexpr std::array kNotes{
                 "gradients reduced once a step, in fp32", "so, with FSDP or ZeRO-2"},
     NotePattern{Note::ReducedOnce, "gradients reduced once a step|\\bno[_-]sync\\b",
                 "gradients reduced once a step; no_sync", "so, with FSDP or ZeRO-2"},
-    NotePattern{Note::NotCompiled,
-                "\\b(no|not|without|w/o) (torch[. ])?compil|uncompiled|compile[ =:]+(false|off)",
-                "without torch.compile; not compiled; compile=False", "PyTorch's single operators"},
+    NotePattern{
+        Note::NotCompiled,
+        "\\b(no|not|nothing|without|w/o) (torch[. ])?compil|uncompiled|compile[ =:]+(false|off)|"
+        "(^|[;(,] ?|plain )eager\\b(?! (loss|attention))",
+        "without torch.compile; not compiled; compile=False; plain eager; eager mode",
+        "PyTorch's single operators"},
     NotePattern{Note::Compiled, "compile", "torch.compile; compiled", "PyTorch's compiled kernels"},
     NotePattern{Note::NonReentrant,
                 "non-reentrant|use_reentrant[ =:]*false|no_reentrant|checkpoints? not reentrant",
@@ -117,6 +120,8 @@ constexpr std::array kNotes{
                 "so"},
     NotePattern{Note::NormFusedOn80, "fused rms norm only on 80gb",
                 "fused rms norm only on 80GB rows", "on GPUs of 40 GB of single operators"},
+    NotePattern{Note::Adapters, "\\blora\\b", "LoRA",
+                "adapters are trained, as with \"LoRA\" in the model's name"},
     NotePattern{Note::AdaptersDrop, "adapters with dropout|lora[ _]dropout[ =:]*0?\\.[0-9]*[1-9]",
                 "adapters with dropout; lora_dropout=0.1", "so"},
     NotePattern{Note::AdaptersWide, "adapters in fp32", "adapters in fp32", "so"},
@@ -279,11 +284,12 @@ std::vector<NoteWording> note_wordings() {
 }
 
 std::optional<NotedAdapters> noted_adapters(const TrainingRow& row) {
-  static const std::regex all("(?:rank|\\br) ?=? ?([0-9]+) [^;]*(?:every|all)[ -]linear");
+  static const std::regex rank("\\b(?:rank|r)[ =]*([0-9]{1,4})\\b");
+  static const std::regex all("\\b(?:every|all)[ -](?:linear|\\*?_?proj)");
   static const std::regex stated("rank ([0-9]+) on ([a-z]+(?:, (?:q|k|v|o|gate|up|down))*)");
   const std::string notes = row.words("notes");
   std::smatch found;
-  if (std::regex_search(notes, found, all)) {
+  if (std::regex_search(notes, all) && std::regex_search(notes, found, rank)) {
     return NotedAdapters{.rank = std::stoi(found[1]), .targets = kAllLinear};
   }
   if (!std::regex_search(notes, found, stated)) {

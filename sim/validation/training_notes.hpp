@@ -63,6 +63,7 @@ enum class Note {
   NormOperators,
   NormFusedOn80,
   // adapters
+  Adapters,
   AdaptersDrop,
   AdaptersWide,
   NarrowBase,

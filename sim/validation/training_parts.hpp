@@ -61,6 +61,8 @@ struct FrameworkWord {
 };
 std::span<const FrameworkWord> framework_words();
 
+/// Whether adapters are trained: the model's name or the notes have LoRA.
+bool has_adapters(const TrainingRow& row);
 bool is_unfused(const TrainingRow& row);
 /// The round of MLPerf Training by whose rules and with whose code the row trained a whole model,
 /// by the results that it is of: 51 for v5.1; 0 for others, and where adapters are trained.

@@ -144,9 +144,9 @@ void add_precision(const TrainingRow& row, bool knows_bf16, RowSection& section)
     constexpr int kTensorAmax = 50;
     const bool of_tensor =
         early || mlperf_round(row) >= kTensorAmax || notes_say(row, Note::TensorAmax);
-    section.line(row.says("model", "lora") ? "  fp8_amax: own"
-                 : of_tensor               ? "  fp8_amax: tensor"
-                                           : "  fp8_amax: all");
+    section.line(has_adapters(row) ? "  fp8_amax: own"
+                 : of_tensor       ? "  fp8_amax: tensor"
+                                   : "  fp8_amax: all");
   }
   if (precision == Precision::Mxfp8 && has_narrow_head(row)) {
     section.line("  wide_head: false");
@@ -172,7 +172,14 @@ void add_recompute(const TrainingRow& row, RowSection& section) {
     section.refuse(fmt::format("recompute: {}", shown(text)));
     return;
   }
-  if (text == "selective" && row.says("framework", "torchtitan")) {
+  const std::string_view framework = framework_of(row);
+  const bool is_titan = row.says("framework", "torchtitan");
+  if (text == "selective" && !is_titan && !framework.starts_with("megatron") &&
+      framework != "nemo") {
+    section.refuse("recompute: selective, of what not stated");
+    return;
+  }
+  if (text == "selective" && is_titan) {
     said.kind = Recompute::Alternate;
     section.remarks.emplace_back(
         "recompute: by operator, as torchtitan's training configs have it");
@@ -394,7 +401,7 @@ bool says_op_fuser(const TrainingRow& row) {
 
 /// See the rule `LoRA` in the header.
 void add_adapters(const TrainingRow& row, RowSection& section) {
-  if (!row.says("model", "lora")) {
+  if (!has_adapters(row)) {
     return;
   }
   const bool drops = notes_say(row, Note::AdaptersDrop);
@@ -456,6 +463,10 @@ void add_routing(const TrainingRow& row, RowSection& section) {
 
 }  // namespace
 
+bool has_adapters(const TrainingRow& row) {
+  return row.says("model", "lora") || notes_say(row, Note::Adapters);
+}
+
 std::span<const FrameworkWord> framework_words() {
   return kFrameworkWords;
 }
@@ -464,7 +475,7 @@ int mlperf_round(const TrainingRow& row) {
   static const std::regex results("training_results_v([0-9])\\.([0-9])");
   const std::string source = row.words("source");
   std::smatch found;
-  const bool is_one = row.words("framework") == "nemo" && !row.says("model", "lora") &&
+  const bool is_one = row.words("framework") == "nemo" && !has_adapters(row) &&
                       std::regex_search(source, found, results);
   return is_one ? std::stoi(found[1].str() + found[2].str()) : 0;
 }

@@ -42,6 +42,8 @@ TEST(Network, ReadsWhatTablesSay) {
   text = parse_network("400Gb/s RoCE per GPU, 3-layer Clos");
   EXPECT_TRUE(text.nic_per_gpu);
   EXPECT_EQ(text.nic_gbps, 400);
+  text = parse_network("400Gbps (per node, as the heading says)");
+  EXPECT_EQ(text.node_gbps, 400);
   text = parse_network("HDR IB (Selene)");
   EXPECT_FALSE(text.nics);
   EXPECT_EQ(text.nic_gbps, 200);
@@ -505,6 +507,45 @@ TEST(TrainingRow, NemoInMlperfHasThatBenchmarksSettings) {
   EXPECT_EQ(overlap({}), TensorOverlap::Full);
   EXPECT_EQ(overlap({{"dtype", "nvfp4"}}), TensorOverlap::Backward);
   EXPECT_EQ(overlap({{"notes", "TP_COMM_OVERLAP False"}}), TensorOverlap::None);
+}
+
+// Nothing is simulated that says too little of what decides its time.
+TEST(TrainingRow, WhatIsLeftOpenByNobodysMeasureIsRefused) {
+  const auto reason = [](const Cells& cells) { return convert_cells(cells).reason(); };
+  EXPECT_EQ(reason({{"gpu", "B200 (power limited)"}}), "the GPUs' limit of power not stated");
+  EXPECT_EQ(reason({{"gpu", "H100-80GB"}, {"notes", "power limited, to 500 W power"}}), "");
+  EXPECT_EQ(reason({{"notes", "activations offloaded to host memory"}}),
+            "activations go to the host, how many not stated");
+  EXPECT_EQ(reason({{"notes", "activations offloaded"}, {"cpu_offload_layers", "2"}}), "");
+  EXPECT_EQ(reason({{"framework", "fms-fsdp"}, {"recompute", "selective"}}),
+            "recompute: selective, of what not stated");
+  EXPECT_EQ(reason({{"framework", "megatron-core"}, {"recompute", "selective"}}), "");
+  EXPECT_EQ(reason({{"framework", "pytorch"}, {"notes", "LoRA"}}),
+            "LoRA: rank and targets not stated");
+}
+
+TEST(TrainingRow, RacksAndNodesAreJoinedAsTheyAre) {
+  const auto node = [](const Cells& more) {
+    const Cells row{
+        {"gpu", "GB200"}, {"gpus", "144"}, {"gpus_per_node", "4"}, {"global_batch_seqs", "144"}};
+    return scenario_of(convert_cells(with(row, more))).cluster.topology.gpus_per_node;
+  };
+  EXPECT_EQ(node({}), 72);
+  EXPECT_EQ(node({{"interconnect_intra", "NVLink domain of 72"}}), 72);
+  EXPECT_EQ(node({{"interconnect_intra", "NVL36"}}), 36);
+  const auto ranks = [](const std::string& sharding) {
+    return workload_of({{"gpus", "32"}, {"zero_stage_or_sharding", sharding}})
+        .parallelism.sharding.ranks;
+  };
+  EXPECT_EQ(ranks("HSDP"), 8);
+  EXPECT_EQ(ranks("FSDP, sharded inside the node"), 8);
+  EXPECT_EQ(ranks("HSDP 16"), 16);
+  const auto targets = [](const std::string& notes) {
+    return workload_of({{"framework", "nemo automodel"}, {"notes", notes}})
+        .training.lora.targets.size();
+  };
+  EXPECT_EQ(targets("LoRA on every *_proj, rank 16"), 7U);
+  EXPECT_EQ(targets("LoRA r=16 on all linear layers"), 7U);
 }
 
 TEST(TrainingRow, DatesAreReadAsFarAsTheySayIt) {
