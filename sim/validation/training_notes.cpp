@@ -138,7 +138,8 @@ constexpr std::array kNotes{
                 "activations?( are| were| also)* offload|offload[a-z_]* (of )?activations?|"
                 "activation[ _-]offload",
                 "activations offloaded to the host; activation offloading",
-                "to the host: not simulated unless `cpu_offload_layers` says how many"},
+                "to the host: not simulated unless `cpu_offload_layers` says how many, or layers "
+                "are computed again whole"},
     NotePattern{Note::PowerLimited, "power[ -](limited|capped)", "power limited",
                 "not simulated unless the limit is stated"},
     NotePattern{Note::IncludesEvaluation, "\\binclud(es?|ing) eval",

@@ -328,7 +328,11 @@ RowSection parallelism_section(const TrainingRow& row) {
   if (const int offloaded = row.count("cpu_offload_layers", 0); offloaded > 0) {
     section.line(fmt::format("  offload: {{activation_layers: {}}}", offloaded));
   } else if (!row.has("cpu_offload_layers") && notes_say(row, Note::ActivationsOffloaded)) {
-    section.refuse("activations go to the host, how many not stated");
+    if (row.words("recompute").starts_with("full")) {
+      section.remarks.emplace_back("inputs of layers that go to the host: not counted");
+    } else {
+      section.refuse("activations go to the host, how many not stated");
+    }
   }
   section.line(fmt::format("  scatter_gather: {}", scatters(row)));
   section.line(

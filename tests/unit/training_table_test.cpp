@@ -517,6 +517,7 @@ TEST(TrainingRow, WhatIsLeftOpenByNobodysMeasureIsRefused) {
   EXPECT_EQ(reason({{"notes", "activations offloaded to host memory"}}),
             "activations go to the host, how many not stated");
   EXPECT_EQ(reason({{"notes", "activations offloaded"}, {"cpu_offload_layers", "2"}}), "");
+  EXPECT_EQ(reason({{"notes", "activations offloaded"}, {"recompute", "full"}}), "");
   EXPECT_EQ(reason({{"framework", "fms-fsdp"}, {"recompute", "selective"}}),
             "recompute: selective, of what not stated");
   EXPECT_EQ(reason({{"framework", "megatron-core"}, {"recompute", "selective"}}), "");
