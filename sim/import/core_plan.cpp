@@ -12,7 +12,7 @@
 #include "sim/base/units.hpp"
 #include "sim/import/megatron_core.hpp"
 #include "sim/import/pipeline_layout.hpp"
-#include "sim/workload/workload.hpp"
+#include "sim/scenario/load_scenario.hpp"
 
 namespace danlu {
 namespace core_plan {  // the folder is built as one

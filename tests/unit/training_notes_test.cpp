@@ -3,9 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+#include <set>
 #include <string>
 
+#include "sim/base/csv.hpp"
 #include "sim/base/text.hpp"
+#include "sim/validation/columns.hpp"
 #include "tests/support/training_rows.hpp"
 
 namespace danlu {
@@ -69,6 +74,28 @@ TEST(Notes, WordsAroundAFactTakeItBack) {
   EXPECT_FALSE(text_says("untied embeddings", Note::TiedEmbeddings));
   EXPECT_FALSE(text_says("dropout 0.1", Note::NoDropout));
   EXPECT_TRUE(text_says("no op fuser at first; op fuser later", Note::OpFuser));
+}
+
+// Two people put published runs of five sources into words, apart from each other and from those
+// who wrote the rules (tests/validation/worded.csv, ids w1- and w2-). Most of what both of them
+// wrote down becomes one scenario.
+TEST(Notes, TwoPeoplesWordsAreOneScenario) {
+  const CsvTable table = read_csv(testing::source_dir() + "/tests/validation/worded.csv");
+  check_cells(table, training_columns());
+  std::map<std::string, std::set<std::string>> readers;
+  int simulated = 0;
+  for (const CsvRow& row : table.rows()) {
+    const Conversion conversion = convert(table, row, testing::shipped_presets());
+    simulated += conversion.scenario ? 1 : 0;
+    if (conversion.scenario) {
+      readers[conversion.yaml + std::to_string(conversion.published_step_s)].insert(
+          conversion.id.substr(0, 2));
+    }
+  }
+  EXPECT_GE(simulated, 140) << "of " << table.rows().size();
+  EXPECT_GE(std::count_if(readers.begin(), readers.end(),
+                          [](const auto& scenario) { return scenario.second.size() == 2; }),
+            40);
 }
 
 TEST(Notes, ListsOfFusedParts) {
