@@ -321,7 +321,11 @@ RowSection parallelism_section(const TrainingRow& row) {
     section.line("  logits: whole");
   }
   section.line(fmt::format("  zero: {}", sharding.zero));
-  section.yaml += sharding_keys(row, sharding, *data);
+  const std::string keys = sharding_keys(row, sharding, *data);
+  if (keys.find("gather_width: 8bit") != std::string::npos && !notes_say(row, Note::NarrowGather)) {
+    section.remarks.emplace_back("gathers of fp8's weights not stated: 8 bits, torchtitan's way");
+  }
+  section.yaml += keys;
   if (has_experts(row)) {
     add_experts(row, section);
   }

@@ -30,7 +30,12 @@ TEST(TrainingTitan, HasTorchtitansWays) {
   EXPECT_EQ(w.parallelism.zero, 3);
   EXPECT_EQ(w.parallelism.sharding.units,
             (std::vector{UnitPart::Embedding, UnitPart::Layer, UnitPart::Head}));
-  EXPECT_EQ(w.parallelism.sharding.gather_bytes, 2);
+  EXPECT_EQ(w.parallelism.sharding.gather_bytes, 1);  // of fp8, as its documents have it
+  const auto gathers = [](const Cells& more) {
+    return workload_of(with(kTitan, more)).parallelism.sharding.gather_bytes;
+  };
+  EXPECT_EQ(gathers({{"notes", "bf16 all-gather"}}), 2);
+  EXPECT_EQ(gathers({{"dtype", "bf16"}}), 2);
   EXPECT_EQ(w.parallelism.overlap_tensor, TensorOverlap::None);
 
   const Workload fast =
